@@ -1,0 +1,1 @@
+"""The LlamaIndex integration for LlamaCloud."""
