@@ -1,0 +1,1 @@
+"""Speed and request counts, measured against a simulated cloud."""

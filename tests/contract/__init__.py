@@ -1,0 +1,1 @@
+"""The official SDK against local LlamaCloud, and its requests compared with ours."""

@@ -1,0 +1,1 @@
+"""The README, docstrings and notebooks run as written."""

@@ -1,0 +1,1 @@
+"""Requests and answers at the HTTP boundary, against recorded routes."""

@@ -1,0 +1,1 @@
+"""Whole journeys on local LlamaCloud with real files."""

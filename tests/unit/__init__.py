@@ -1,0 +1,1 @@
+"""Pure functions: no network, no files."""
