@@ -1,0 +1,29 @@
+"""Fixtures that every kind of test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.simulated_cloud import SimulatedCloud
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real files that come with the tests."""
+    return Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def _simulated_process() -> Iterator[SimulatedCloud]:
+    with SimulatedCloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def simulated_cloud(_simulated_process: SimulatedCloud) -> SimulatedCloud:
+    """A simulated LlamaCloud in a process of its own, empty and without faults; `reset(...)` sets a scenario."""
+    _simulated_process.reset()
+    return _simulated_process
