@@ -136,7 +136,7 @@ class Call:
     def multipart_field(self, name: str) -> str | None:
         """A text field of a multipart body."""
         found = re.search(
-            rb'name="' + name.encode() + rb'"[^\r\n]*(?:\r\n[^\r\n]+)*\r\n\r\n(.*?)\r\n--', self.head, re.S
+            rb'name="' + name.encode() + rb'"[^\r\n]*(?:\r\n[^\r\n]+)*\r\n\r\n(.*?)\r\n--', self.head, re.DOTALL
         )
         return found[1].decode() if found else None
 
