@@ -1,0 +1,27 @@
+"""What documentation examples find around them: a data folder, and local LlamaCloud instead of an account."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.docs.python_examples import REPOSITORY
+
+_SHOWN = ("table-and-pictures.pdf", "r-datasets-tables.pdf", "latex-lorem.pdf")
+
+
+@pytest.fixture
+def reader_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with ./data and ./report.pdf, as somebody has who tries the examples without an account."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in _SHOWN:
+        shutil.copy(REPOSITORY / "tests" / "data" / name, data)
+    shutil.copy(data / "table-and-pictures.pdf", tmp_path / "report.pdf")
+    monkeypatch.chdir(tmp_path)
+    for name in ("LLAMA_CLOUD_API_KEY", "LLAMA_PARSE_API_KEY", "LLAMA_CLOUD_CUSTOM_HEADERS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LLAMA_CLOUD_BASE_URL", f"local:{tmp_path / 'llamacloud'}")
+    return tmp_path

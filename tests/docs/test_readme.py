@@ -1,0 +1,66 @@
+"""The README says only what works."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.python_examples import REPOSITORY, fenced_blocks, run_block
+
+README = REPOSITORY / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+
+
+def test_every_python_block_runs(reader_of_the_docs: Path) -> None:
+    """Ensure the Python blocks of the README run as written, from top to bottom, without an account."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    blocks = fenced_blocks(TEXT, "python")
+    assert len(blocks) >= 8
+    for block in blocks:
+        run_block(block, README, names)
+
+
+def test_the_first_two_commands_stand_alone() -> None:
+    """Ensure each of the README's two commands is one line that installs what it needs itself."""
+    first, second = (block.code.strip() for block in fenced_blocks(TEXT, "bash")[:2])
+    assert "\n" not in first
+    assert "\n" not in second
+    assert first.startswith("pip install -q '.[all]' && ")
+    assert second == "pip install -q '.[dev]' && python -m pytest"
+
+
+def test_ci_runs_both_commands() -> None:
+    """Ensure CI runs the very commands that the README shows."""
+    script = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+    for block in fenced_blocks(TEXT, "bash")[:2]:
+        assert block.code.strip() in script
+
+
+def test_the_first_command_prints_documents(reader_of_the_docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ensure the Python of the README's first command turns a real PDF into Documents."""
+    command = fenced_blocks(TEXT, "bash")[0].code.split(" && ", 1)[1]
+    program = shlex.split(command)
+    assert program[:2] == ["python", "-c"]
+    (reader_of_the_docs / "tests").mkdir()
+    (reader_of_the_docs / "tests" / "data").symlink_to(REPOSITORY / "tests" / "data")
+    exec(compile(program[2], "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102  # our own documentation
+    printed = capsys.readouterr().out
+    assert "Doc ID" in printed
+    assert "Beautiful is better than ugly" in printed
+
+
+@pytest.mark.parametrize("link", sorted({part.split(")")[0] for part in TEXT.split("](")[1:]}))
+def test_links_into_the_repository_lead_somewhere(link: str) -> None:
+    """Ensure every relative link of the README names a file that is there, every anchor a heading that is there."""
+    if link.startswith("#"):
+        headings = {
+            "".join(c for c in line.lstrip("# ").lower().replace(" ", "-") if c.isalnum() or c in "-_")
+            for line in TEXT.splitlines()
+            if line.startswith("#")
+        }
+        assert link[1:] in headings
+    elif "://" not in link:
+        assert (REPOSITORY / link.split("#")[0]).exists()
