@@ -34,12 +34,12 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
 __all__ = [
     "ApiError",
@@ -70,6 +70,14 @@ __all__ = [
 ]
 
 
+class Context(TypedDict, total=False):
+    """What every error may say besides its own facts."""
+
+    hint: str | None
+    file: str | None
+    job_id: str | None
+
+
 class LlamaCloudError(Exception):
     """The root of the tree in this module's docstring.
 
@@ -86,12 +94,7 @@ class LlamaCloudError(Exception):
     """
 
     def __init__(
-        self,
-        message: str = "",
-        *,
-        hint: str | None = None,
-        file: str | None = None,
-        job_id: str | None = None,
+        self, message: str = "", *, hint: str | None = None, file: str | None = None, job_id: str | None = None
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -167,9 +170,7 @@ class ConfigurationError(LlamaCloudError, ValueError):
     Args:
         message: What is wrong.
         option: The name of the option at fault, where there is one.
-        hint: The way out.
-        file: The input this is about.
-        job_id: The job this is about.
+        **context: `hint`, `file` and `job_id`, as for every error here.
 
     Example:
         >>> print(ConfigurationError("there is no tier 'agnetic'", option="tier", hint="Did you mean 'agentic'?"))
@@ -182,11 +183,9 @@ class ConfigurationError(LlamaCloudError, ValueError):
         message: str = "",
         *,
         option: str | None = None,
-        hint: str | None = None,
-        file: str | None = None,
-        job_id: str | None = None,
+        **context: Unpack[Context],
     ) -> None:
-        super().__init__(message, hint=hint, file=file, job_id=job_id)
+        super().__init__(message, **context)
         self.option = option
 
     def _describe(self) -> str:
@@ -206,9 +205,7 @@ class TransportError(LlamaCloudError):
         request: ``"POST https://host/path"``, without the query.
         sent: True where the service may have received the request and acted on it.
         transient: False where trying again cannot help (a certificate that is not trusted, say).
-        hint: The next step.
-        file: The input this is about.
-        job_id: The job this is about.
+        **context: `hint`, `file` and `job_id`, as for every error here.
     """
 
     def __init__(
@@ -218,11 +215,9 @@ class TransportError(LlamaCloudError):
         request: str = "",
         sent: bool = False,
         transient: bool = True,
-        hint: str | None = None,
-        file: str | None = None,
-        job_id: str | None = None,
+        **context: Unpack[Context],
     ) -> None:
-        super().__init__(message, hint=hint, file=file, job_id=job_id)
+        super().__init__(message, **context)
         self.request = request
         self.sent = sent
         self.transient = transient
@@ -252,9 +247,7 @@ class ApiError(LlamaCloudError):
         url: The address without its query.
         retry_after: Seconds the service asked to wait, or None.
         body: The decoded body, or its text where it is not JSON.
-        hint: The next step from the service's error reference.
-        file: The input this is about.
-        job_id: The job this is about.
+        **context: `hint`, `file` and `job_id`, as for every error here.
     """
 
     def __init__(
@@ -269,11 +262,9 @@ class ApiError(LlamaCloudError):
         url: str = "",
         retry_after: float | None = None,
         body: Any = None,
-        hint: str | None = None,
-        file: str | None = None,
-        job_id: str | None = None,
+        **context: Unpack[Context],
     ) -> None:
-        super().__init__(message, hint=hint, file=file, job_id=job_id)
+        super().__init__(message, **context)
         self.status = status
         self.detail = detail
         self.correlation_id = correlation_id
@@ -424,9 +415,7 @@ class DownloadError(LlamaCloudError):
         url: The address without its query (which holds the signature).
         status: HTTP status of the last answer, or None where there was none.
         transient: Whether the same address may work later.
-        hint: The next step.
-        file: The input this is about.
-        job_id: The job this is about.
+        **context: `hint`, `file` and `job_id`, as for every error here.
     """
 
     def __init__(
@@ -436,11 +425,9 @@ class DownloadError(LlamaCloudError):
         url: str = "",
         status: int | None = None,
         transient: bool = True,
-        hint: str | None = None,
-        file: str | None = None,
-        job_id: str | None = None,
+        **context: Unpack[Context],
     ) -> None:
-        super().__init__(message, hint=hint, file=file, job_id=job_id)
+        super().__init__(message, **context)
         self.url = url
         self.status = status
         self.transient = transient
