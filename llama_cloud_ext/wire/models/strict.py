@@ -1,0 +1,146 @@
+"""The base of every request model: names are checked at any depth, and `to_body()` gives what is sent."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from llama_cloud_ext.errors import ConfigurationError
+
+Ratio = Annotated[float, Field(ge=0, le=1)]
+"""A share from 0 to 1."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class StrictModel(BaseModel):
+    """A group of options. An unknown name or a wrong value raises `ConfigurationError` that names the option.
+
+    Every field is optional unless said otherwise; None means "not sent".
+
+    Raises:
+        ConfigurationError: On an unknown name, at any depth, and on a value that is not allowed.
+
+    Example:
+        >>> from llama_cloud_ext.wire.models.parse_configuration import CropBox
+        >>> CropBox(top=0.1).to_body()
+        {'top': 0.1}
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, protected_namespaces=())
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise invalid_options(type(self), error) from error
+
+    def to_body(self) -> dict[str, Any]:
+        """What goes over the wire: None left out; False, 0 and empty lists kept; secrets in clear."""
+        values = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: _plain(value) for name, value in values if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, StrictModel):
+        return value.to_body()
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was probably meant to be, or None.
+
+    Example:
+        >>> nearest("tabels", ["tables", "annotate_links"])
+        'tables'
+    """
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    folded = name.casefold()
+    if found := difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.6):
+        return by_folded[found[0]]
+    # `prompt` for `custom_prompt`: too short for the ratio, yet plainly meant.
+    parts = [candidate for candidate in by_folded if len(folded) > 3 and folded in candidate]
+    return by_folded[parts[0]] if len(parts) == 1 else None
+
+
+def explain_unknown_name(name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that a group does not have, with the nearest one that it has.
+
+    Example:
+        >>> explain_unknown_name("table", ["tables"])
+        "unknown option; did you mean 'tables'?"
+    """
+    names = sorted(known)
+    meant = nearest(name, names)
+    return f"unknown option; did you mean {meant!r}?" if meant else f"unknown option; known here: {', '.join(names)}"
+
+
+def invalid_options(model: type[BaseModel], error: ValidationError) -> ConfigurationError:
+    """Turn pydantic's report into one `ConfigurationError` with each option's dotted path and the way out.
+
+    Args:
+        model: The class whose construction failed.
+        error: What pydantic raised.
+    """
+    problems = list(_problems(model, error))
+    hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
+    return ConfigurationError("; ".join(map(str, problems)), hint=" ".join(hints) or None)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    location: tuple[int | str, ...]
+    text: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        path = ""
+        for step in self.location:
+            path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+        return f"{path}: {self.text}" if path else self.text
+
+
+def _problems(model: type[BaseModel], error: ValidationError) -> Iterator[_Problem]:
+    for problem in error.errors(include_url=False):
+        location, context = problem["loc"], problem.get("ctx", {})
+        inner = context.get("error")
+        if isinstance(inner, ConfigurationError) and isinstance(inner.__cause__, ValidationError):
+            for nested in _problems(_model_named(inner.__cause__.title), inner.__cause__):
+                yield replace(nested, location=location + nested.location)
+        elif isinstance(inner, ConfigurationError):
+            yield _Problem(location, inner.message, inner.hint)
+        elif problem["type"] == "extra_forbidden":
+            yield _Problem(location, explain_unknown_name(str(location[-1]), model.model_fields))
+        elif problem["type"] == "literal_error":
+            yield _Problem(location, _explain_choice(problem["input"], context["expected"]))
+        else:
+            yield _Problem(location, problem["msg"].removeprefix("Value error, "))
+
+
+def _explain_choice(value: object, expected: str) -> str:
+    choices = [choice.strip(" '") for choice in expected.replace(" or ", ", ").split(",")]
+    meant = nearest(value, choices) if isinstance(value, str) else None
+    allowed = f"one of {', '.join(choices)}" if len(choices) <= 10 else "not a known value"
+    wrong = f"{value!r} is not {allowed}" if len(choices) <= 10 else f"{value!r} is {allowed}"
+    return f"{wrong}; did you mean {meant!r}?" if meant else wrong
+
+
+def _model_named(name: str) -> type[BaseModel]:
+    # A group's own error knows its class by name only; names of groups are unique, as the API spells them.
+    return next(model for model in _descendants(StrictModel) if model.__name__ == name)
+
+
+def _descendants(model: type[_Model]) -> Iterator[type[_Model]]:
+    for child in model.__subclasses__():
+        yield child
+        yield from _descendants(child)

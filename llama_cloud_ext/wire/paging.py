@@ -1,0 +1,64 @@
+"""Lists that come page by page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.wire.models.tolerant import as_mapping, as_objects
+
+if TYPE_CHECKING:
+    from llama_cloud_ext.wire.transport import Connection
+
+
+async def iterate_pages(
+    connection: Connection, path: str, *, params: Mapping[str, Any], scoped: bool = True
+) -> AsyncIterator[dict[str, Any]]:
+    """Every object of a list endpoint, following `next_page_token`.
+
+    Ends when no token comes, or one that came before: a list that moves under a caller must not become endless.
+
+    Args:
+        connection: Where to ask.
+        path: The list's path.
+        params: The filters; sent again with each page.
+        scoped: Whether project and organization are added to the query.
+
+    Yields:
+        The objects as the service sent them; what is no object is passed over.
+    """
+    seen: set[str] = set()
+    token: str | None = None
+    while True:
+        page = as_mapping(await connection.request("GET", path, params={**params, "page_token": token}, scoped=scoped))
+        for item in as_objects(page.get("items")):
+            yield item
+        following = page.get("next_page_token")
+        if not isinstance(following, str) or not following or following in seen:
+            return
+        seen.add(following)
+        token = following
+
+
+def path_with(prefix: str, identifier: str, suffix: str = "") -> str:
+    """A path that ends in an id, with the id encoded so that it cannot mean anything else.
+
+    Args:
+        prefix: What stands before the id, with its slash.
+        identifier: The id, as the service gave it.
+        suffix: What follows the id.
+
+    Raises:
+        ConfigurationError: When this cannot be an id.
+
+    Example:
+        >>> path_with("/api/v2/parse/", "a/b", "/cancel")
+        '/api/v2/parse/a%2Fb/cancel'
+    """
+    if not isinstance(identifier, str) or identifier.strip(". ") == "":
+        raise ConfigurationError(
+            f"{identifier!r} is not an id", hint="Ids are the strings that the service gave, such as job.id."
+        )
+    return f"{prefix}{quote(identifier, safe='')}{suffix}"
