@@ -14,12 +14,13 @@ _SHOWN = ("table-and-pictures.pdf", "r-datasets-tables.pdf", "latex-lorem.pdf")
 
 @pytest.fixture
 def reader_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with ./data and ./report.pdf, as somebody has who tries the examples without an account."""
+    """A working folder with ./data/report.pdf and ./report.pdf, as somebody has who tries the examples without an account."""
     data = tmp_path / "data"
     data.mkdir()
     for name in _SHOWN:
         shutil.copy(REPOSITORY / "tests" / "data" / name, data)
-    shutil.copy(data / "table-and-pictures.pdf", tmp_path / "report.pdf")
+    for copy in (tmp_path / "report.pdf", data / "report.pdf"):
+        shutil.copy(data / "table-and-pictures.pdf", copy)
     monkeypatch.chdir(tmp_path)
     for name in ("LLAMA_CLOUD_API_KEY", "LLAMA_PARSE_API_KEY", "LLAMA_CLOUD_CUSTOM_HEADERS"):
         monkeypatch.delenv(name, raising=False)
