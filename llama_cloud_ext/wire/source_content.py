@@ -7,31 +7,31 @@ other reader and fails when there is less or more than the size found at first.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import io
-import tempfile
 import threading
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from llama_cloud_ext.errors import SourceError
 from llama_cloud_ext.wire.io_loop import in_thread
 from llama_cloud_ext.wire.source_names import label, redact
+
+T = TypeVar("T")
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 """The service's platform-wide limit (developers.llamaindex.ai, "Limitations"). Checked before sending, because a
 refusal would be seen only after the whole body had been sent."""
 
 LOCAL_CHUNK = 256 * 1024
-REMOTE_PIECE = 2 * 1024 * 1024
+REMOTE_PIECE = 1024 * 1024
 REMOTE_AHEAD = 4
-KEPT_IN_MEMORY = 1024 * 1024
-"""Streams up to this size are kept in memory, longer ones in a temporary file."""
+"""Pieces under way at a time. Each costs about twice its size at the peak, because allocators keep what every reading
+thread frees: four of 1 MiB raise it by 9 MiB, four of 2 MiB by up to 20."""
+
 
 _PEEK = 64 * 1024
 
@@ -91,18 +91,13 @@ class LocalFile:
             return file.read(end - start)
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Unbuffered reads in worker threads."""
-        file = await in_thread(_open, self.path)
-        with closing(file):
-            async for chunk in _exactly(self.size, label(self.path), _reader(file)):
+        """Unbuffered reads in worker threads, one after the other."""
+        async with aclosing(_exactly(self.size, label(self.path), self._open)) as chunks:
+            async for chunk in chunks:
                 yield chunk
 
-
-def _open(path: str) -> BinaryIO:
-    try:
-        return Path(path).open("rb", buffering=0)
-    except OSError as error:
-        raise unreadable(label(path), error) from error
+    def _open(self) -> BinaryIO:
+        return Path(self.path).open("rb", buffering=0)
 
 
 class Spooled:
@@ -149,17 +144,16 @@ class Remote:
         return bytes(self.fs.cat_file(self.path, start=start, end=end))
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Ranges of 2 MiB, four of them under way at a time, handed on in small slices."""
-        # The last range asks for one byte too many, which shows without another request that the file has grown.
+        """Ranges of 1 MiB, four of them under way at a time, handed on in small slices."""
         starts = iter(range(0, self.size, REMOTE_PIECE))
-        ends = (min(start + REMOTE_PIECE, self.size) for start in range(0, self.size, REMOTE_PIECE))
-        ranges = ((start, end, end + (end == self.size)) for start, end in zip(starts, ends, strict=True))
         under_way: deque[tuple[int, asyncio.Task[bytes]]] = deque()
 
         def start_next() -> None:
-            for start, end, asked in ranges:
-                under_way.append((end - start, asyncio.ensure_future(in_thread(self.peek, start, asked))))
-                return
+            if (start := next(starts, None)) is not None:
+                expected = min(REMOTE_PIECE, self.size - start)
+                # The last range asks for one byte too many: that shows, without another request, a file that grew.
+                end = start + expected + (start + expected == self.size)
+                under_way.append((expected, asyncio.ensure_future(in_thread(self.peek, start, end))))
 
         for _ in range(REMOTE_AHEAD):
             start_next()
@@ -167,15 +161,22 @@ class Remote:
             while under_way:
                 expected, task = under_way.popleft()
                 piece = await _read(task, self.name)
+                if len(piece) > expected + 1:
+                    raise SourceError(
+                        f"{self.name} cannot be read in parts: its server ignores byte ranges.",
+                        hint="Download the file and pass the local path.",
+                        file=self.name,
+                    )
                 if len(piece) != expected:
                     raise changed(self.name, self.size)
                 for position in range(0, expected, LOCAL_CHUNK):
                     yield piece[position : position + LOCAL_CHUNK]
-                del piece, task
+                del piece, task  # before the next range is asked for, or five would be held
                 start_next()
         finally:
             for _, task in under_way:
-                task.cancel()
+                if not task.cancel() and not task.cancelled():
+                    task.exception()  # it failed too, but one error is enough
 
 
 @dataclass(frozen=True)
@@ -188,10 +189,7 @@ class RemoteSequential:
     name: str
 
     def _open(self) -> BinaryIO:
-        try:
-            opened: BinaryIO = self.fs.open(self.path, "rb", block_size=REMOTE_PIECE)
-        except Exception as error:  # filesystems raise errors of their own libraries
-            raise unreadable(self.name, error) from error
+        opened: BinaryIO = self.fs.open(self.path, "rb", block_size=REMOTE_PIECE)
         return opened
 
     def peek(self, start: int, end: int) -> bytes:
@@ -202,33 +200,46 @@ class RemoteSequential:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Reads in worker threads, one after the other."""
-        file = await in_thread(self._open)
-        try:
-            async for chunk in _exactly(self.size, self.name, _reader(file)):
+        async with aclosing(_exactly(self.size, self.name, self._open)) as chunks:
+            async for chunk in chunks:
                 yield chunk
-        finally:
-            await in_thread(file.close)
 
 
-def _reader(file: BinaryIO) -> Callable[[], bytes]:
-    return lambda: file.read(LOCAL_CHUNK)
+class _Handle:
+    """An open file that is never closed under a read: a cancelled upload leaves its last read running."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+
+    def read(self) -> bytes:
+        with self._lock:
+            return self._file.read(LOCAL_CHUNK)
+
+    def close(self) -> None:
+        with self._lock:
+            self._file.close()
 
 
-async def _read(awaitable: Any, name: str) -> bytes:
+async def _read(awaitable: Awaitable[T], name: str) -> T:
     try:
-        data: bytes = await awaitable
-    except Exception as error:
+        return await awaitable
+    except Exception as error:  # filesystems raise errors of their own libraries
         raise unreadable(name, error) from error
-    return data
 
 
-async def _exactly(size: int, name: str, read: Callable[[], bytes]) -> AsyncGenerator[bytes, None]:
+async def _exactly(size: int, name: str, opener: Callable[[], BinaryIO]) -> AsyncGenerator[bytes, None]:
+    """Read a file to its end; never hand on more than `size` bytes, and fail if there are more or fewer."""
+    handle = _Handle(await _read(in_thread(opener), name))
     remaining = size
-    while chunk := await _read(in_thread(read), name):
-        remaining -= len(chunk)
-        if remaining < 0:
-            raise changed(name, size)
-        yield chunk
+    try:
+        while chunk := await _read(in_thread(handle.read), name):
+            remaining -= len(chunk)
+            if remaining < 0:
+                break
+            yield chunk
+    finally:
+        await asyncio.shield(in_thread(handle.close))
     if remaining:
         raise changed(name, size)
 
@@ -238,6 +249,7 @@ def changed(name: str, size: int) -> SourceError:
     return SourceError(
         f"{name} changed while it was being uploaded: it is no longer {size:,} bytes long.",
         hint="Upload it again when nothing writes to it any more, or upload a copy.",
+        file=name,
     )
 
 
@@ -257,95 +269,8 @@ def unreadable(name: str, error: BaseException) -> SourceError:
     return SourceError(
         f"{name} cannot be read ({type(error).__name__}{': ' + reason if reason else ''}).",
         hint="Check that the file can be opened with the same credentials outside this call.",
+        file=name,
     )
-
-
-_stream_locks: weakref.WeakValueDictionary[int, threading.Lock] = weakref.WeakValueDictionary()
-_stream_locks_guard = threading.Lock()
-
-
-@contextmanager
-def _alone_with(stream: Any) -> Iterator[None]:
-    """Two calls may be given one stream: they read it one after the other."""
-    with _stream_locks_guard:
-        lock = _stream_locks.setdefault(id(stream), threading.Lock())
-    with lock:
-        yield
-
-
-def snapshot(stream: Any) -> tuple[InMemory | Spooled, str]:
-    """Copy a stream, so that it can be re-read, closed and shared freely; blocking.
-
-    A seekable stream is read from its start, wherever it stands, and put back to where it stood. Any other is read
-    to its end.
-
-    Returns:
-        The copy, and the SHA-256 of its bytes in hexadecimal.
-
-    Raises:
-        SourceError: The stream is closed, opened as text, not readable or longer than the service accepts.
-    """
-    name = label(stream)
-    if getattr(stream, "closed", False) is True:
-        raise SourceError(f"{name} is closed.", hint="Open the file again, or pass its path.")
-    if isinstance(stream, io.TextIOBase):
-        raise _text(name)
-    with _alone_with(stream):
-        position = _rewind(stream)
-        try:
-            return _copy(stream, name)
-        except (OSError, ValueError) as error:
-            raise unreadable(name, error) from error
-        finally:
-            if position is not None:
-                stream.seek(position)
-
-
-def _rewind(stream: Any) -> int | None:
-    try:
-        if not stream.seekable():
-            return None
-        position: int = stream.tell()
-        stream.seek(0)
-    except (AttributeError, OSError, ValueError):
-        return None
-    return position
-
-
-def _copy(stream: Any, name: str) -> tuple[InMemory | Spooled, str]:
-    digest = hashlib.sha256()
-    size = 0
-    file: BinaryIO = io.BytesIO()
-    while chunk := _next_chunk(stream, name):
-        digest.update(chunk)
-        size += len(chunk)
-        check_size(name, size)
-        if isinstance(file, io.BytesIO) and size > KEPT_IN_MEMORY:
-            start, file = file.getvalue(), tempfile.TemporaryFile()  # noqa: SIM115  # Spooled closes it
-            file.write(start)
-        file.write(chunk)
-    if isinstance(file, io.BytesIO):
-        return InMemory(file.getvalue()), digest.hexdigest()
-    file.flush()
-    return Spooled(file, size), digest.hexdigest()
-
-
-def _next_chunk(stream: Any, name: str) -> bytes:
-    chunk = stream.read(LOCAL_CHUNK)
-    if isinstance(chunk, str):
-        raise _text(name)
-    if not isinstance(chunk, (bytes, bytearray, memoryview)):
-        if hasattr(chunk, "close") and hasattr(chunk, "send"):
-            chunk.close()  # an un-awaited coroutine would warn
-        raise SourceError(
-            f"{name} returned {type(chunk).__name__} instead of bytes when it was read.",
-            hint="Pass a blocking binary file, or await its content and pass the bytes.",
-        )
-    return bytes(chunk)
-
-
-def _text(name: str) -> SourceError:
-    return SourceError(f"{name} is opened as text.", hint='Open it with mode "rb", or pass its path.')
 
 
 def check_size(name: str, size: int) -> None:
@@ -354,4 +279,5 @@ def check_size(name: str, size: int) -> None:
         raise SourceError(
             f"{name} is larger than the {MAX_UPLOAD_BYTES // 1024**2} MiB that the service accepts.",
             hint="Split the document and upload the parts.",
+            file=name,
         )

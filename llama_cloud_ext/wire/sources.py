@@ -7,6 +7,7 @@ too large) before any request is made.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import os
 import stat
@@ -25,11 +26,18 @@ from llama_cloud_ext.wire.source_content import (
     RemoteSequential,
     check_size,
     head_and_tail,
-    snapshot,
     unreadable,
 )
 from llama_cloud_ext.wire.source_locations import InFilesystem, Local, hint_for_missing, is_cache, is_web_url, locate
-from llama_cloud_ext.wire.source_names import MAX_NAME_LENGTH, choose_name, label, url_name, url_without_secrets
+from llama_cloud_ext.wire.source_names import (
+    MAX_NAME_LENGTH,
+    choose_name,
+    clean_name,
+    label,
+    url_name,
+    url_without_secrets,
+)
+from llama_cloud_ext.wire.source_streams import has_fsspec_location, path_of_open_file, snapshot
 
 
 @dataclass(frozen=True)
@@ -125,13 +133,13 @@ def resolve_source(  # noqa: PLR0911  # one return per kind of input
     info = dict(extra_info or {})
     if isinstance(file, Source):
         return replace(file, extra_info={**file.extra_info, **info})
-    if isinstance(file, io.BytesIO) and not file.closed and not _has_location(file):
+    if isinstance(file, io.BytesIO) and not file.closed and not has_fsspec_location(file):
         return _from_bytes(file.getvalue(), [getattr(file, "name", None)], info, file)
     if isinstance(file, (bytes, bytearray, memoryview)):
         return _from_bytes(bytes(file), [], info, file)
     if hasattr(file, "read"):
         return _from_stream(file, info)
-    if fs is None and _has_location(file):
+    if fs is None and has_fsspec_location(file):
         return _from_location(locate(file.path, file.fs, given=file), info, file)  # type: ignore[union-attr]
     if not isinstance(file, (str, os.PathLike, PurePath)):
         raise SourceError(
@@ -155,54 +163,24 @@ def _from_web_url(url: str, info: dict[str, Any]) -> Source:
 
 def _from_bytes(data: bytes, names: list[Any], info: dict[str, Any], given: Any) -> Source:
     digest = hashlib.sha256(data).hexdigest()
-    return _finish(InMemory(data), f"sha256:{digest}", None, names, info, label(given))
+    return _finish(InMemory(data), f"sha256:{digest}", None, names, info, _described(given, info))
 
 
 def _from_stream(stream: Any, info: dict[str, Any]) -> Source:
-    name = label(stream)
     if getattr(stream, "closed", False) is not True:
-        local = _path_of_open_file(stream)
+        local = path_of_open_file(stream)
         if local is not None:
             return _from_location(Local(local), info, stream)
-        if _has_location(stream) and getattr(stream, "mode", "rb") in {"rb", "r+b"}:
+        if has_fsspec_location(stream) and getattr(stream, "mode", "rb") in {"rb", "r+b"}:
             return _from_location(locate(stream.path, stream.fs, given=stream), info, stream)
     content, digest = snapshot(stream)
-    return _finish(content, f"sha256:{digest}", None, [getattr(stream, "name", None)], info, name)
+    return _finish(content, f"sha256:{digest}", None, [getattr(stream, "name", None)], info, _described(stream, info))
 
 
-def _path_of_open_file(stream: Any) -> str | None:
-    """The path of a plain open file that still lies where it was opened.
-
-    Such a file is re-opened by its path: no position is shared, and the caller may close it while it is being sent.
-    """
-    inner = getattr(stream, "file", stream)  # tempfile's wrapper
-    raw = getattr(inner, "raw", inner)
-    if type(inner) not in {io.BufferedReader, io.BufferedRandom, io.FileIO} or type(raw) is not io.FileIO:
-        return None
-    if not isinstance(raw.name, str) or not raw.readable():
-        return None
-    if raw.writable():
-        inner.flush()
-    try:
-        here, there = os.fstat(raw.fileno()), os.stat(raw.name)  # noqa: PTH116
-    except OSError:
-        return None
-    return os.path.abspath(raw.name) if stat.S_ISREG(here.st_mode) and os.path.samestat(here, there) else None  # noqa: PTH100
-
-
-def _has_location(file: Any) -> bool:
-    """An fsspec file that knows its filesystem and path, and whose bytes are the file's own."""
-    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
-    from fsspec.core import OpenFile  # type: ignore[import-untyped]
-    from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]
-    from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]
-
-    return (
-        isinstance(file, (OpenFile, MemoryFile, AbstractBufferedFile))
-        and isinstance(getattr(file, "fs", None), AbstractFileSystem)
-        and isinstance(getattr(file, "path", None), str)
-        and getattr(file, "compression", None) is None
-    )
+def _described(given: Any, info: dict[str, Any]) -> str:
+    """What errors call bytes or a stream: by the file name that came with them, if one did."""
+    name = info.get("file_name")
+    return label(clean_name(name)) if isinstance(name, str) and clean_name(name) else label(given)
 
 
 def _from_location(location: Local | InFilesystem, info: dict[str, Any], given: Any) -> Source:
@@ -230,10 +208,12 @@ def _from_location(location: Local | InFilesystem, info: dict[str, Any], given: 
 
 
 def _reads_ranges(fs: Any) -> bool:
+    """Whether `cat_file` fetches just a range. The one that fsspec supplies opens the file anew for each."""
     from fsspec import AbstractFileSystem
 
-    own_ranges = type(fs).cat_file is not AbstractFileSystem.cat_file or getattr(fs, "async_impl", False)
-    return bool(own_ranges) and not is_cache(fs)
+    if is_cache(fs) or (type(fs).cat_file is AbstractFileSystem.cat_file and not getattr(fs, "async_impl", False)):
+        return False
+    return {"start", "end"} <= set(inspect.signature(fs.cat_file).parameters)
 
 
 def _from_local(path: str, info: dict[str, Any], name: str) -> Source:
@@ -242,7 +222,7 @@ def _from_local(path: str, info: dict[str, Any], name: str) -> Source:
     except (OSError, ValueError) as error:
         problem = unreadable(name, error)
         hint = hint_for_missing(name.strip("'\""))
-        raise (SourceError(problem.message, hint=hint) if hint else problem) from error
+        raise (SourceError(problem.message, hint=hint, file=name) if hint else problem) from error
     if stat.S_ISDIR(status.st_mode):
         raise _directory(name)
     identity = "file:" + Path(path).as_posix()
@@ -255,7 +235,7 @@ def _from_local(path: str, info: dict[str, Any], name: str) -> Source:
         except OSError as error:
             raise unreadable(name, error) from error
         return _finish(content, f"sha256:{digest}", None, [path], info, name)
-    raise SourceError(f"{name} is a device or socket, not a file.", hint="Read it and pass the bytes.")
+    raise SourceError(f"{name} is a device or socket, not a file.", hint="Read it and pass the bytes.", file=name)
 
 
 def _finish(  # noqa: PLR0917
@@ -281,16 +261,18 @@ def _finish(  # noqa: PLR0917
         raise SourceError(
             f"{described}: there is no file name, and the content does not tell what it is.",
             hint='Pass extra_info={"file_name": "report.pdf"}, or an object with a .name.',
+            file=described,
         )
     if len(name) > MAX_NAME_LENGTH:
         raise SourceError(
             f"The file name {name[:40]}… has {len(name)} characters; at most {MAX_NAME_LENGTH} are possible.",
             hint="Shorten the filename.",
+            file=described,
         )
     return Source(name=name, identity=identity, path=path, size=content.size, extra_info=info, _content=content)
 
 
 def _directory(name: str) -> SourceError:
     return SourceError(
-        f"{name} is a directory.", hint="Pass its files one by one, or read it with SimpleDirectoryReader."
+        f"{name} is a directory.", hint="Pass its files one by one, or read it with SimpleDirectoryReader.", file=name
     )
