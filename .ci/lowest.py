@@ -1,4 +1,4 @@
-"""Print the lowest supported version of every package that `pip install ".[all]"` installs directly, as pip constraints.
+"""Print the lowest supported version of every package that `.[all]` installs directly, as pip constraints.
 
 The floors of pyproject.toml are the only place where they are written down; this reads them from there.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import sys
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"]

@@ -14,7 +14,7 @@ _SHOWN = ("table-and-pictures.pdf", "r-datasets-tables.pdf", "latex-lorem.pdf")
 
 @pytest.fixture
 def reader_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with ./data/report.pdf and ./report.pdf, as somebody has who tries the examples without an account."""
+    """A working folder with ./data/report.pdf and ./report.pdf, for whoever tries the examples without an account."""
     data = tmp_path / "data"
     data.mkdir()
     for name in _SHOWN:

@@ -63,4 +63,4 @@ def test_links_into_the_repository_lead_somewhere(link: str) -> None:
         }
         assert link[1:] in headings
     elif "://" not in link:
-        assert (REPOSITORY / link.split("#")[0]).exists()
+        assert (REPOSITORY / link.split("#", maxsplit=1)[0]).exists()
