@@ -1,0 +1,124 @@
+"""`llama-cloud-ext`: LlamaParseReader, with its defaults."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import measured
+
+from llama_cloud_ext import LlamaParseReader
+
+
+def reader(base_url: str, workers: int | None = None) -> LlamaParseReader:
+    """A reader as its users make it; `workers=None` is the default."""
+    options = {} if workers is None else {"num_workers": workers}
+    return LlamaParseReader(api_key="llx-benchmark", base_url=base_url, **options)
+
+
+def texts(base_url: str, paths: Sequence[str], workers: int | None) -> list[str]:
+    """Load the files' documents."""
+    return [document.text for document in reader(base_url, workers).load_data(list(paths))]
+
+
+def many(base_url: str, paths: list[str], workers: int | None = 8) -> dict[str, Any]:
+    """Parse files and tell how long it took."""
+    return measured.timed(measured.names_of(paths), lambda: texts(base_url, paths, workers))
+
+
+def many_skipping(base_url: str, paths: list[str], workers: int | None = 8) -> dict[str, Any]:
+    """Parse files leniently: what failed is a record in its place."""
+    from llama_cloud_ext import FailedItem
+
+    skipping = LlamaParseReader(api_key="llx-benchmark", base_url=base_url, num_workers=workers, on_error="skip")
+    records: list[Any] = []
+
+    def parse() -> list[str]:
+        records.extend(skipping.parse(list(paths)))
+        return [record.markdown.strip() for record in records if not isinstance(record, FailedItem)]
+
+    answer = measured.timed(measured.names_of(paths), parse)
+    return answer | {"reported": sum(isinstance(record, FailedItem) for record in records)}
+
+
+def directory(base_url: str, paths: list[str], prefetch: bool = False) -> dict[str, Any]:
+    """Parse files through SimpleDirectoryReader, jobs started beforehand or not."""
+    from llama_index.core import SimpleDirectoryReader
+
+    parser = reader(base_url)
+
+    def load() -> list[str]:
+        if prefetch:
+            parser.prefetch(paths)
+        extractor = {".pdf": parser}
+        return [d.text for d in SimpleDirectoryReader(input_files=paths, file_extractor=extractor).load_data()]
+
+    return measured.timed(measured.names_of(paths), load)
+
+
+def upload(base_url: str, warm_up: str, path: str) -> dict[str, Any]:
+    """Parse a large file and tell what memory it took."""
+    parser = reader(base_url)
+    parser.load_data(warm_up)
+    return measured.peak_memory(lambda: parser.load_data(path))
+
+
+def documents(pages: int) -> dict[str, Any]:
+    """Build the documents of a long result, and as many bare ones with the same text and metadata."""
+    from llama_cloud_ext.parse.result import ParseResult
+    from llama_index.core import Document
+
+    from llama_cloud_ext.parse.metadata import SourceIdentity
+
+    response = {
+        "job": {"id": "pjb-1", "project_id": "p", "status": "COMPLETED"},
+        "markdown": {
+            "pages": [{"page_number": n, "markdown": f"Page {n}", "success": True} for n in range(1, pages + 1)]
+        },
+    }
+    source = SourceIdentity(name="long.pdf", identity="file:/long.pdf", path="/long.pdf", extra_info={})
+    result = ParseResult(response, source=source)
+    plain = [(document.text, document.metadata) for document in result.documents()]
+    ours = median_seconds(result.documents)
+    bare = median_seconds(lambda: [Document(text=text, metadata=dict(metadata)) for text, metadata in plain])
+    return {"ours": ours, "bare": bare}
+
+
+def local(pdf: str, data: str) -> dict[str, Any]:
+    """Parse a PDF with local LlamaCloud over its whole HTTP path, and with bare liteparse."""
+    import liteparse
+
+    content = Path(pdf).read_bytes()
+    bare_parser = liteparse.LiteParse(ocr_enabled=False, quiet=True)
+    parser = LlamaParseReader(base_url=f"local:{data}", disable_cache=True)
+
+    def bare() -> object:
+        return bare_parser.parse(content)
+
+    def ours() -> object:
+        return parser.parse(pdf)
+
+    bare(), ours()
+    pairs = [(median_seconds(bare, 1), median_seconds(ours, 1)) for _ in range(5)]
+    return {"bare": statistics.median(pair[0] for pair in pairs), "ours": statistics.median(pair[1] for pair in pairs)}
+
+
+def median_seconds(call: Callable[[], object], times: int = 5) -> float:
+    """The median duration of a call."""
+    durations = []
+    for _ in range(times):
+        started = time.perf_counter()
+        call()
+        durations.append(time.perf_counter() - started)
+    return statistics.median(durations)
+
+
+if __name__ == "__main__":
+    os.environ.pop("LLAMA_CLOUD_BASE_URL", None)
+    measured.run(
+        many=many, many_skipping=many_skipping, directory=directory, upload=upload, documents=documents, local=local
+    )

@@ -1,0 +1,43 @@
+"""The two sides of the contract: the official SDK in its own environment, and local LlamaCloud on a port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.official_sdk import OfficialSdk
+from tests.contract.served_cloud import ServedCloud
+from tests.virtualenvs import SDK, virtualenv
+
+MAKING_ENVIRONMENTS_SECONDS = 600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test here may have to install the SDK, which takes longer than a test may."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.timeout(MAKING_ENVIRONMENTS_SECONDS), append=False)
+
+
+@pytest.fixture(scope="session")
+def sdk_python() -> Path:
+    """The Python of a virtual environment with the official SDK."""
+    return virtualenv("sdk", [SDK])
+
+
+@pytest.fixture(scope="session")
+def served_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of a local LlamaCloud on a loopback port."""
+    with ServedCloud(tmp_path_factory.mktemp("served") / "data") as cloud:
+        yield cloud.base_url
+
+
+@pytest.fixture(scope="session")
+def sdk(sdk_python: Path, served_cloud: str) -> Iterator[OfficialSdk]:
+    """The official SDK, talking to the served cloud and refusing every answer that its models do not describe."""
+    official = OfficialSdk(sdk_python, served_cloud)
+    yield official
+    official.close()

@@ -1,0 +1,54 @@
+"""Runs functions in the official SDK's environment, one after the other; started by `OfficialSdk`.
+
+Reads one JSON request a line (the source of a function and its arguments), calls the function with an SDK client,
+answers with one JSON line. Needs nothing but the SDK and the standard library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import linecache
+import sys
+import traceback
+from typing import Any
+
+from llama_cloud import AsyncLlamaCloud, LlamaCloud
+
+API_KEY = "llx-contract"
+
+
+def client_for(base_url: str, asynchronous: bool) -> Any:
+    """A client that refuses any answer its models do not describe."""
+    kind = AsyncLlamaCloud if asynchronous else LlamaCloud
+    return kind(api_key=API_KEY, base_url=base_url, max_retries=0, _strict_response_validation=True)
+
+
+def call(request: dict[str, Any]) -> Any:
+    """Define the function and call it with a client and its arguments."""
+    file_name = f"<{request['name']}>"
+    linecache.cache[file_name] = (len(request["source"]), None, request["source"].splitlines(True), file_name)
+    names: dict[str, Any] = {}
+    exec(compile(request["source"], file_name, "exec"), names)  # noqa: S102 - the tests' own code
+    function = names[request["name"]]
+    client = client_for(request["base_url"], inspect.iscoroutinefunction(function))
+    answer = function(client, **request["arguments"])
+    return asyncio.run(answer) if inspect.iscoroutine(answer) else answer
+
+
+def main() -> None:
+    """Answer requests until standard input closes."""
+    output, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        try:
+            answer = {"result": call(json.loads(line))}
+            text = json.dumps(answer, default=str)
+        except BaseException:
+            text = json.dumps({"error": traceback.format_exc()})
+        output.write(text + "\n")
+        output.flush()
+
+
+if __name__ == "__main__":
+    main()
