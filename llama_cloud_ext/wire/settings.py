@@ -67,7 +67,7 @@ class Settings:
     verify: VerifyTypes = field(default=True, repr=False)
     proxy: str | None = field(default=None, repr=False)
     timeout: float = DEFAULT_TIMEOUT
-    transport: Any = field(default=None, repr=False)
+    transport: Any = field(default=None, repr=False, hash=False)
     requests_per_minute: float | None = None
     retry_budget: float = DEFAULT_RETRY_BUDGET
 

@@ -1,0 +1,131 @@
+"""The rate limiter that all callers of one account share. It lives on the I/O loop, hence has no thread locks.
+
+Two rules hold at once. A rate asked for (`requests_per_minute`) is a promise: no minute ever sees more. And whenever
+the service answers 429 the limiter slows down by itself, then speeds up again little by little.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+__all__ = ["RateLimiter"]
+
+_MINUTE = 60.0
+# Requests travel for differing times: the service's minute may begin a little after ours.
+_MARGIN = 0.5
+# The recent past whose pace is halved at the first 429.
+_RECENT = 5.0
+# Never slower than this many requests a second, so that a mistaken brake comes off again.
+_SLOWEST = 4 / _MINUTE
+# Each second without a 429 gives back this share of the pace at which the last one came.
+_RECOVERY = 0.02
+# With no 429 for this long the brake comes off altogether.
+_FORGIVEN = 300.0
+
+
+class RateLimiter:
+    """Lets requests pass in the order in which they came, no faster than asked for and than the service bears.
+
+    Args:
+        requests_per_minute: The most requests in any minute; None leaves the pace to the service's answers.
+        clock: Monotonic seconds.
+        sleep: Waits on the event loop.
+
+    Example:
+        >>> limiter = RateLimiter(60)
+        >>> asyncio.run(limiter.acquire()) > 0
+        True
+    """
+
+    def __init__(
+        self,
+        requests_per_minute: float | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        if requests_per_minute is None:
+            self._most, self._window = None, 0.0
+        else:
+            # Less than one a minute means one in a longer time.
+            self._most = max(1, int(requests_per_minute))
+            self._window = _MINUTE * self._most / requests_per_minute + _MARGIN
+        self._sent: deque[float] = deque(maxlen=self._most)
+        self._recent: deque[float] = deque()
+        self._served: deque[float] = deque()
+        self._pace: float | None = None
+        self._pace_at_brake = 0.0
+        self._braked_at = float("-inf")
+        self._adapted_at = float("-inf")
+        self._turn = asyncio.Lock()  # first come, first served; a cancelled waiter just leaves the queue
+
+    @property
+    def pace(self) -> float | None:
+        """Requests a second under the brake that 429s put on, or None without one."""
+        return self._pace
+
+    async def acquire(self) -> float:
+        """Wait for this caller's turn.
+
+        Returns:
+            The moment at which it came, to be handed to `slow_down` if the answer is a 429.
+        """
+        async with self._turn:
+            while (wait := self._wait()) > 0:
+                await self._sleep(wait)
+            # Nothing is awaited from here on: a turn is either not taken or taken for good.
+            now = self._clock()
+            self._sent.append(now) if self._most is not None else None
+            self._recent.append(now)
+            _forget(self._recent, now - _RECENT)
+            return now
+
+    def slow_down(self, turn: float | None = None) -> None:
+        """Take a 429 into account: halve the pace, but not below what the service took in the last minute.
+
+        Args:
+            turn: What `acquire` returned for the refused request. Refusals of requests that were sent before the last
+                brake tell nothing new and change nothing; None always brakes.
+        """
+        now = self._clock()
+        if turn is not None and turn <= self._braked_at:
+            return
+        _forget(self._recent, now - _RECENT)
+        _forget(self._served, now - _MINUTE)
+        before = self._pace if self._pace is not None else max(1.0, len(self._recent)) / _RECENT
+        self._pace_at_brake = before
+        self._pace = max(before / 2, len(self._served) / _MINUTE, _SLOWEST)
+        self._braked_at = self._adapted_at = now
+
+    def speed_up(self) -> None:
+        """Take an accepted request into account: the brake eases with the time since the last 429."""
+        now = self._clock()
+        self._served.append(now)
+        _forget(self._served, now - _MINUTE)
+        if self._pace is None:
+            return
+        if now - self._braked_at > _FORGIVEN:
+            self._pace = None
+            return
+        self._pace += self._pace_at_brake * _RECOVERY * (now - self._adapted_at)
+        self._adapted_at = now
+
+    def _wait(self) -> float:
+        """Seconds until the next request may pass; 0 or less for now."""
+        now = self._clock()
+        wait = 0.0
+        if self._most is not None and len(self._sent) == self._most:
+            wait = self._sent[0] + self._window - now
+        if self._pace is not None and self._recent:
+            wait = max(wait, self._recent[-1] + 1 / self._pace - now)
+        return wait
+
+
+def _forget(moments: deque[float], before: float) -> None:
+    while moments and moments[0] < before:
+        moments.popleft()
