@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -33,11 +33,13 @@ class StrictModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, protected_namespaces=())
 
-    def __init__(self, **data: Any) -> None:
-        try:
-            super().__init__(**data)
-        except ValidationError as error:
-            raise invalid_options(type(self), error) from error
+    if not TYPE_CHECKING:  # type checkers keep the signature that the fields make
+
+        def __init__(self, **data: Any) -> None:
+            try:
+                super().__init__(**data)
+            except ValidationError as error:
+                raise invalid_options(type(self), error) from error
 
     def to_body(self) -> dict[str, Any]:
         """What goes over the wire: None left out; False, 0 and empty lists kept; secrets in clear."""
@@ -57,20 +59,21 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Collection[str]) -> str | None:
     """The known name that `name` was probably meant to be, or None.
 
     Example:
         >>> nearest("tabels", ["tables", "annotate_links"])
         'tables'
     """
-    by_folded = {candidate.casefold(): candidate for candidate in known}
-    folded = name.casefold()
-    if found := difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.6):
-        return by_folded[found[0]]
-    # `prompt` for `custom_prompt`: too short for the ratio, yet plainly meant.
-    parts = [candidate for candidate in by_folded if len(folded) > 3 and folded in candidate]
-    return by_folded[parts[0]] if len(parts) == 1 else None
+    spellings: dict[str, str] = {}
+    for candidate in known:
+        # `prompt` is plainly `custom_prompt`, so single words count too; whole names go first.
+        for word in candidate.casefold().split("_"):
+            spellings.setdefault(word, candidate)
+    spellings |= {candidate.casefold(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.casefold(), spellings, n=1, cutoff=0.6)
+    return spellings[found[0]] if found else None
 
 
 def explain_unknown_name(name: str, known: Iterable[str]) -> str:
@@ -85,14 +88,19 @@ def explain_unknown_name(name: str, known: Iterable[str]) -> str:
     return f"unknown option; did you mean {meant!r}?" if meant else f"unknown option; known here: {', '.join(names)}"
 
 
-def invalid_options(model: type[BaseModel], error: ValidationError) -> ConfigurationError:
+def invalid_options(
+    model: type[BaseModel],
+    error: ValidationError,
+    explain_name: Callable[[str, Iterable[str]], str] = explain_unknown_name,
+) -> ConfigurationError:
     """Turn pydantic's report into one `ConfigurationError` with each option's dotted path and the way out.
 
     Args:
         model: The class whose construction failed.
         error: What pydantic raised.
+        explain_name: What to say of a name that `model` itself does not have, given it and the known ones.
     """
-    problems = list(_problems(model, error))
+    problems = list(_problems(model, error, explain_name))
     hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
     return ConfigurationError("; ".join(map(str, problems)), hint=" ".join(hints) or None)
 
@@ -110,17 +118,19 @@ class _Problem:
         return f"{path}: {self.text}" if path else self.text
 
 
-def _problems(model: type[BaseModel], error: ValidationError) -> Iterator[_Problem]:
+def _problems(
+    model: type[BaseModel], error: ValidationError, explain_name: Callable[[str, Iterable[str]], str]
+) -> Iterator[_Problem]:
     for problem in error.errors(include_url=False):
         location, context = problem["loc"], problem.get("ctx", {})
         inner = context.get("error")
         if isinstance(inner, ConfigurationError) and isinstance(inner.__cause__, ValidationError):
-            for nested in _problems(_model_named(inner.__cause__.title), inner.__cause__):
+            for nested in _problems(_model_named(inner.__cause__.title), inner.__cause__, explain_unknown_name):
                 yield replace(nested, location=location + nested.location)
         elif isinstance(inner, ConfigurationError):
             yield _Problem(location, inner.message, inner.hint)
         elif problem["type"] == "extra_forbidden":
-            yield _Problem(location, explain_unknown_name(str(location[-1]), model.model_fields))
+            yield _Problem(location, explain_name(str(location[-1]), model.model_fields))
         elif problem["type"] == "literal_error":
             yield _Problem(location, _explain_choice(problem["input"], context["expected"]))
         else:
