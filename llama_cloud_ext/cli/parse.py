@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llama_cloud_ext.cli.app import LocalFolder, app, exit_codes, reader
 from llama_cloud_ext.cli.inputs import Input, expand
 from llama_cloud_ext.cli.outputs import Format, OutputFolder, Sink, StandardOutput
-from llama_cloud_ext.errors import ConfigurationError, LlamaCloudError, SourceError
+from llama_cloud_ext.cli.service import LocalFolder, exit_codes, reader
+from llama_cloud_ext.errors import ConfigurationError, FailedItem, LlamaCloudError
 
 if TYPE_CHECKING:
     from llama_cloud_ext.parse.reader import LlamaParseReader
     from llama_cloud_ext.parse.result import ParseResult
 
-    Outcome = ParseResult | LlamaCloudError
 
-
-@app.command()
 def parse(
     files: Annotated[
         list[str],
@@ -70,6 +67,7 @@ def parse(
             tier=tier,
             target_pages=target_pages,
             images=["screenshot", "embedded"] if images else None,
+            on_error="skip",
             result_type={Format.MARKDOWN: "markdown", Format.TEXT: "text"}.get(form),
         )
         inputs = expand(files, leave_out=[folder for folder in (out, local) if folder is not None])
@@ -78,43 +76,45 @@ def parse(
             if out is None
             else OutputFolder(out, inputs, form, tables=tables, images=images)
         )
-        failed = asyncio.run(_parse_all(parser, inputs, sink, quiet))
+        failed = asyncio.run(_parse_all(parser, inputs, sink, quiet=quiet))
     if failed:
         raise typer.Exit(1)
 
 
-async def _parse_all(parser: LlamaParseReader, inputs: Sequence[Input], sink: Sink, quiet: bool) -> int:
+async def _parse_all(parser: LlamaParseReader, inputs: Sequence[Input], sink: Sink, *, quiet: bool) -> int:
     """Parse all inputs at once, hand each result on as soon as it is there; the number of those that failed."""
     failed = done = 0
     async for index, outcome in _outcomes(parser, inputs):
         done += 1
         label = inputs[index].label
-        try:
-            if isinstance(outcome, LlamaCloudError):
-                sink.skip(index)
-                raise outcome
-            sink.take(index, outcome)
-            if not quiet:
-                typer.echo(f"[{done}/{len(inputs)}] {label}: {len(outcome.pages)} page(s)", err=True)
-        except LlamaCloudError as error:
+        problem = outcome.error if isinstance(outcome, FailedItem) else _hand_over(outcome, index, sink)
+        if problem is not None:
             failed += 1
-            message = str(error)
-            typer.echo(f"error: {message}" if label in message else f"error: {label}: {message}", err=True)
+            sink.skip(index)
+            typer.echo(f"error: {FailedItem(label, problem)}", err=True)
+        elif not quiet:
+            typer.echo(f"[{done}/{len(inputs)}] {label}: {len(outcome.pages)} page(s)", err=True)
     if failed and len(inputs) > 1:
         typer.echo(f"{failed} of {len(inputs)} files failed", err=True)
     return failed
 
 
-async def _outcomes(parser: LlamaParseReader, inputs: Sequence[Input]) -> AsyncIterator[tuple[int, Outcome]]:
-    async def parse_one(index: int) -> tuple[int, Outcome]:
-        try:
-            return index, await parser.aparse(inputs[index].file)
-        except SourceError as error:
-            return index, error
-        except ConfigurationError:
-            raise  # the options are wrong, for this file and all others
-        except LlamaCloudError as error:
-            return index, error
+def _hand_over(result: ParseResult, index: int, sink: Sink) -> Exception | None:
+    """Print or write one result; what was in the way, as a full disk or a lost download, fails this file only."""
+    try:
+        sink.take(index, result)
+    except BrokenPipeError:
+        raise  # whoever reads the output has enough: nothing more is wanted
+    except (LlamaCloudError, OSError) as error:
+        return error
+    return None
+
+
+async def _outcomes(
+    parser: LlamaParseReader, inputs: Sequence[Input]
+) -> AsyncIterator[tuple[int, ParseResult | FailedItem]]:
+    async def parse_one(index: int) -> tuple[int, ParseResult | FailedItem]:
+        return index, await parser.aparse(inputs[index].file)
 
     tasks = [asyncio.create_task(parse_one(index)) for index in range(len(inputs))]
     try:

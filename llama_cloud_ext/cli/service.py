@@ -1,0 +1,65 @@
+"""What every command shares: the way to the service, and exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llama_cloud_ext.errors import ConfigurationError, LlamaCloudError
+
+if TYPE_CHECKING:
+    from llama_cloud_ext.parse.reader import LlamaParseReader
+
+LocalFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--local",
+        metavar="DIR",
+        help="Use local LlamaCloud, whose data lives in DIR: no account, no network. "
+        "Without it, LLAMA_CLOUD_API_KEY and LLAMA_CLOUD_BASE_URL say where to go.",
+    ),
+]
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn what goes wrong into a message on standard error and an exit code: 2 for wrong use, 1 for the rest.
+
+    Raises:
+        typer.Exit: Something went wrong.
+    """
+    try:
+        yield
+    except ConfigurationError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    except LlamaCloudError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(130) from None
+
+
+def reader(local: Path | None, **options: Any) -> LlamaParseReader:
+    """Build the reader that a command works with.
+
+    Args:
+        local: Folder of local LlamaCloud; None for the service that the environment names.
+        options: Options of the reader; None means not given.
+
+    Returns:
+        The reader.
+
+    Raises:
+        ConfigurationError: The options contradict each other, or nothing says where to go.
+    """
+    from llama_cloud_ext.parse.reader import LlamaParseReader
+
+    if local is not None:
+        options["base_url"] = f"local:{local}"
+    return LlamaParseReader(**{name: value for name, value in options.items() if value is not None})
