@@ -129,6 +129,9 @@ class LlamaCloudError(Exception):
             text = f"{', '.join(missing)}: {text}"
         return f"{text}\n→ {self.hint}" if self.hint else text
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
     def _describe(self) -> str:
         """The message without its context and hint; never blank."""
         return self.message.strip() or self._compose() or type(self).__name__

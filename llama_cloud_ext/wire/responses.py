@@ -27,7 +27,7 @@ from llama_cloud_ext.errors import (
 )
 from llama_cloud_ext.wire.hints import hint_for, is_plan_limit
 
-__all__ = ["describe_detail", "error_from", "retry_after"]
+__all__ = ["describe_detail", "error_from", "explain_content", "retry_after"]
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     400: BadRequestError,
@@ -88,6 +88,19 @@ def error_from(
         body=body,
         hint=hint_for(status, detail, host=host),
     )
+
+
+def explain_content(content: bytes) -> str:
+    """The words in the body of an error answer of whatever kind, on one line; "" where there are none.
+
+    Args:
+        content: The body.
+
+    Example:
+        >>> explain_content(b"<html><body><h1>Forbidden</h1></body></html>")
+        'Forbidden'
+    """
+    return describe_detail(_decode(content))
 
 
 def describe_detail(body: Any) -> str:
