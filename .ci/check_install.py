@@ -26,7 +26,7 @@ CANNED = {
 }
 
 data = Path(sys.argv[1])
-packages = ("llama-index-core", "httpx", "pydantic", "fsspec", "anyio", "starlette", "typer")
+packages = ("llama-index-core", "httpx", "pydantic", "fsspec", "starlette", "typer")
 sys.stdout.write(", ".join(f"{name} {version(name)}" for name in packages) + "\n")
 assert not Path(llama_cloud_ext.__file__).is_relative_to(data.parent), "this is the repository, not the installation"
 
