@@ -1,0 +1,168 @@
+"""What a parse result is made of, and its way to disk and to other processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import Self
+
+from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.wire import io_loop
+from llama_cloud_ext.wire.models.parse_response import ParseResponse
+
+if TYPE_CHECKING:
+    from llama_cloud_ext.wire.settings import Settings
+    from llama_cloud_ext.wire.transport import Connection
+
+_FORMAT = 1
+
+
+class StoredResult:
+    """A response, the file it belongs to, and the connection to fetch more with.
+
+    Everything but the connection survives pickling and JSON; copies keep the connection too.
+
+    Args:
+        response: The JSON as the service sent it.
+        source: The file it was parsed from.
+        settings: The connection; None takes the environment's.
+
+    Attributes:
+        raw: The JSON as the service sent it.
+        source: The file it was parsed from.
+    """
+
+    def __init__(self, response: dict[str, Any], *, source: SourceIdentity, settings: Settings | None = None) -> None:
+        self.raw: dict[str, Any] = response if isinstance(response, dict) else {}
+        self.source = source
+        self._settings = settings
+
+    def load(self, *expand: str) -> Self:
+        """Fetch parts of the result that it was loaded without.
+
+        Args:
+            expand: What to fetch: "items", "markdown", "text", "metadata", "job_metadata", …
+
+        Returns:
+            The result itself, with those parts.
+        """
+        return io_loop.run(self._load, expand)
+
+    async def aload(self, *expand: str) -> Self:
+        """Do what `load` does, asynchronously."""
+        return await io_loop.run_async(self._load, expand)
+
+    def connect(self, settings: Settings | None = None, **options: Any) -> Self:
+        """Choose the connection for later downloads.
+
+        Args:
+            settings: Settings of a reader, say; or else
+            options: `api_key`, `base_url`, `region`, `headers`, … as a reader takes them.
+
+        Returns:
+            The result itself.
+
+        Example:
+            >>> stored = StoredResult({}, source=SourceIdentity("a.pdf", "x"))
+            >>> stored.connect(base_url="local::memory:") is stored
+            True
+        """
+        if settings is None:
+            from llama_cloud_ext.wire.settings import Settings
+
+            settings = Settings.resolve(**options)
+        self._settings = settings
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything but the connection, as JSON-able data that `from_dict` reads."""
+        return {"format": _FORMAT, "source": self.source.to_dict(), "response": self.raw}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` wrote.
+
+        Args:
+            data: The dictionary.
+
+        Returns:
+            An equal result.
+
+        Raises:
+            ConfigurationError: When it is no stored result.
+        """
+        try:
+            return cls(data["response"], source=SourceIdentity.from_dict(data["source"]))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ConfigurationError("this is no stored ParseResult", hint="It is what `to_dict()` gives.") from error
+
+    def to_json(self) -> str:
+        """Give `to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Args:
+            text: The JSON.
+
+        Returns:
+            An equal result.
+
+        Raises:
+            ConfigurationError: When it is no stored result.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise ConfigurationError(f"this is no JSON: {error}") from error
+        return cls.from_dict(data)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.raw, self.source)
+
+    def __copy__(self) -> Self:
+        return type(self)(dict(self.raw), source=self.source, settings=self._settings)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return type(self)(deepcopy(self.raw, memo), source=deepcopy(self.source, memo), settings=self._settings)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StoredResult):
+            return NotImplemented
+        return (self.raw, self.source) == (other.raw, other.source)
+
+    __hash__ = None  # type: ignore[assignment]  # the response inside can grow
+
+    def _connection(self) -> Connection:
+        """The connection for downloads; on the I/O loop only."""
+        from llama_cloud_ext.wire.settings import Settings
+        from llama_cloud_ext.wire.transport import connection_for
+
+        if self._settings is None:
+            self._settings = Settings.resolve()
+        return connection_for(self._settings)
+
+    def _job_id(self) -> str:
+        return ParseResponse(self.raw).job.id
+
+    async def _load(self, expand: Sequence[str]) -> Self:
+        from llama_cloud_ext.wire import parse
+
+        if not self._job_id():
+            raise ConfigurationError("this result does not know its job", file=self.source.name)
+        fetched = await parse.get(self._connection(), self._job_id(), expand=list(expand))
+        self.raw = {**self.raw, **{name: value for name, value in fetched.items() if value is not None}}
+        # What was read from the old response is read again.
+        for name in [name for name in self.__dict__ if name not in ("raw", "source", "_settings")]:
+            del self.__dict__[name]
+        return self
+
+
+def _rebuild(kind: type[StoredResult], response: dict[str, Any], source: SourceIdentity) -> StoredResult:
+    return kind(response, source=source)
