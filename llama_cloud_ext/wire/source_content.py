@@ -265,7 +265,8 @@ def unreadable(name: str, error: BaseException) -> SourceError:
         return SourceError(
             f"{name} may not be read: permission denied.", hint="Give this process the right to read it."
         )
-    reason = redact(str(error)).strip()[:300]
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    reason = redact(said).strip()[:300]
     return SourceError(
         f"{name} cannot be read ({type(error).__name__}{': ' + reason if reason else ''}).",
         hint="Check that the file can be opened with the same credentials outside this call.",

@@ -15,6 +15,7 @@ from llama_cloud_ext.wire.source_content import unreadable
 from llama_cloud_ext.wire.source_names import label, redact
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(://|::)")
+_LONGEST_PATH = 4096
 _SQUASHED_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/[^/]")
 
 
@@ -63,6 +64,12 @@ def locate(path: str, fs: Any = None, *, given: Any = None) -> Local | InFilesys
     except Exception as error:
         raise unreadable(label(given), error) from error
     return InFilesystem(fs, stripped, _identity(fs, stripped))
+
+
+def could_be_path(text: str) -> bool:
+    """False for what no file system accepts; most likely it is the content of a file."""
+    parts = re.split(r"[/\\]", text)
+    return "\0" not in text and len(text) <= _LONGEST_PATH and all(len(os.fsencode(each)) <= 255 for each in parts)
 
 
 def hint_for_missing(path: str) -> str | None:

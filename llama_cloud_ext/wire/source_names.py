@@ -75,11 +75,14 @@ def url_name(url: str) -> str:
     return clean_name(unquote(parts.path)) or clean_name(parts.hostname or "") or "document"
 
 
-def url_without_secrets(url: str) -> str:
-    """An http(s) URL without user, password, query and fragment, its scheme and host in lower case."""
-    parts = urlsplit(url)
+def url_without_secrets(url: str) -> str | None:
+    """An http(s) URL without user, password, query and fragment, its scheme and host in lower case; None if invalid."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
     host = parts.netloc.rpartition("@")[2].lower()
-    return urlunsplit((parts.scheme.lower(), host, parts.path, "", ""))
+    return urlunsplit((parts.scheme.lower(), host, parts.path, "", "")) if parts.hostname else None
 
 
 def redact(text: str) -> str:

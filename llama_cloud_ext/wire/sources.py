@@ -28,7 +28,15 @@ from llama_cloud_ext.wire.source_content import (
     head_and_tail,
     unreadable,
 )
-from llama_cloud_ext.wire.source_locations import InFilesystem, Local, hint_for_missing, is_cache, is_web_url, locate
+from llama_cloud_ext.wire.source_locations import (
+    InFilesystem,
+    Local,
+    could_be_path,
+    hint_for_missing,
+    is_cache,
+    is_web_url,
+    locate,
+)
 from llama_cloud_ext.wire.source_names import (
     MAX_NAME_LENGTH,
     choose_name,
@@ -146,19 +154,22 @@ def resolve_source(  # noqa: PLR0911  # one return per kind of input
             f"{label(file)} is not a file.",
             hint="Pass a path, a URL, bytes or an open binary file; a list only where a method takes several files.",
         )
-    path = os.fsdecode(file)
+    path = file.as_posix() if fs is not None and isinstance(file, PurePath) else os.fsdecode(file)
     if fs is None and isinstance(file, str) and is_web_url(path):
         return _from_web_url(path, info)
+    if fs is None and "://" not in path and not could_be_path(path):
+        raise SourceError(
+            f"{label(file)} is no path: it is too long, or contains a zero byte.",
+            hint="Pass the content of a file as bytes, not as str.",
+        )
     return _from_location(locate(path, fs, given=file), info, file)
 
 
 def _from_web_url(url: str, info: dict[str, Any]) -> Source:
-    try:
-        location = url_without_secrets(url)
-        name = url_name(url)
-    except ValueError as error:
-        raise SourceError(f"{label(url)} is not a valid URL.", hint="Check the host and the port.") from error
-    return Source(name=name, identity=location, path=location, size=None, url=url, extra_info=info)
+    location = url_without_secrets(url)
+    if location is None:
+        raise SourceError(f"{label(url)} is not a valid URL.", hint="Check the host.")
+    return Source(name=url_name(location), identity=location, path=location, size=None, url=url, extra_info=info)
 
 
 def _from_bytes(data: bytes, names: list[Any], info: dict[str, Any], given: Any) -> Source:
@@ -209,7 +220,7 @@ def _from_location(location: Local | InFilesystem, info: dict[str, Any], given: 
 
 def _reads_ranges(fs: Any) -> bool:
     """Whether `cat_file` fetches just a range. The one that fsspec supplies opens the file anew for each."""
-    from fsspec import AbstractFileSystem
+    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
     if is_cache(fs) or (type(fs).cat_file is AbstractFileSystem.cat_file and not getattr(fs, "async_impl", False)):
         return False
@@ -238,7 +249,7 @@ def _from_local(path: str, info: dict[str, Any], name: str) -> Source:
     raise SourceError(f"{name} is a device or socket, not a file.", hint="Read it and pass the bytes.", file=name)
 
 
-def _finish(  # noqa: PLR0917
+def _finish(
     content: Content, identity: str, path: str | None, names: list[Any], info: dict[str, Any], described: str
 ) -> Source:
     """Check what holds for all content, and name it."""
