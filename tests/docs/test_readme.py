@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from llama_cloud_ext.parse.reader import LlamaParseReader
 from tests.docs.python_examples import REPOSITORY, fenced_blocks, run_block
 
 README = REPOSITORY / "README.md"
@@ -50,6 +52,19 @@ def test_the_first_command_prints_documents(reader_of_the_docs: Path, capsys: py
     printed = capsys.readouterr().out
     assert "Doc ID" in printed
     assert "Beautiful is better than ugly" in printed
+
+
+def test_the_options_table_is_complete() -> None:
+    """Ensure the table lists every option of the reader, none that does not exist, and the defaults it really has."""
+    table = TEXT.partition("<!-- options -->")[2].partition("<!-- /options -->")[0]
+    rows = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in table.strip().splitlines()[2:]]
+    listed = [name for row in rows for name in re.findall(r"`(\w+)`", row[0])]
+    fields = LlamaParseReader.model_fields
+    assert sorted(listed) == sorted(set(fields) - {"is_remote"})
+    for row in rows:
+        numbers = re.findall(r"\d+", row[1])
+        for name, number in zip(re.findall(r"`(\w+)`", row[0]), numbers, strict=False):
+            assert fields[name].default == int(number), name
 
 
 @pytest.mark.parametrize("link", sorted({part.split(")")[0] for part in TEXT.split("](")[1:]}))
