@@ -1,0 +1,73 @@
+"""Pictures of whole pages, and the figures cut out of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from llama_cloud_ext.local.engine.crop import cut_png
+from llama_cloud_ext.local.engine.result import EngineImage, EnginePage
+
+DPI = 150
+"""Fine enough to read small print and for OCR; a page of A4 is 1240 x 1754 pixels then."""
+
+PAGES_AT_ONCE = 20
+"""Rendered pages are held in memory only in such portions."""
+
+_FIGURE = re.compile(r"img_.+\.\w+\Z")
+
+
+def screenshot(page_number: int, png: bytes) -> EngineImage:
+    """The picture of a page as an image of the result."""
+    return EngineImage(f"page_{page_number}.png", page_number, "screenshot", png, "image/png")
+
+
+def figure_crops(named: Path, pages: list[EnginePage], shots: dict[int, bytes]) -> list[EngineImage]:
+    """The figures of the pages, cut out of their pictures; image items are made to refer to them.
+
+    Args:
+        named: The document, under a name with its suffix.
+        pages: With their items.
+        shots: Pictures of pages that exist already, by page number.
+
+    Returns:
+        An image of category "layout" a figure.
+    """
+    with_figures = [page for page in pages if any(_is_figure(item) for item in page.items)]
+    crops: list[EngineImage] = []
+    for start in range(0, len(with_figures), PAGES_AT_ONCE):
+        portion = with_figures[start : start + PAGES_AT_ONCE]
+        pictures = {**_render(named, [p.number for p in portion if p.number not in shots]), **shots}
+        for page in portion:
+            if page.number in pictures:
+                crops += _crops_of(page, pictures[page.number])
+    return crops
+
+
+def _is_figure(item: dict[str, Any]) -> bool:
+    return item["type"] == "image" and bool(item.get("bbox")) and _FIGURE.match(item["url"]) is not None
+
+
+def _render(named: Path, numbers: list[int]) -> dict[int, bytes]:
+    if not numbers:
+        return {}
+    from liteparse import LiteParse
+
+    parser = LiteParse(ocr_enabled=False, quiet=True, dpi=DPI)
+    return {shot.page_num: shot.image_bytes for shot in parser.screenshot(named, page_numbers=numbers)}
+
+
+def _crops_of(page: EnginePage, png: bytes) -> list[EngineImage]:
+    crops: list[EngineImage] = []
+    for item in page.items:
+        if not _is_figure(item) or page.width <= 0 or page.height <= 0:
+            continue
+        place = item["bbox"][0]
+        left, top = place["x"] / page.width, place["y"] / page.height
+        content = cut_png(png, left, top, left + place["w"] / page.width, top + place["h"] / page.height)
+        name = f"page_{page.number}_figure_{len(crops) + 1}.png"
+        crops.append(EngineImage(name, page.number, "layout", content, "image/png", dict(place)))
+        item["url"] = name
+        item["md"] = f"![{item['caption']}]({name})"
+    return crops
