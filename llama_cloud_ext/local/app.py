@@ -1,0 +1,93 @@
+"""The application: routes, errors, keys, and the life of the data folder behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from llama_cloud_ext.local import files_routes, parse_routes, projects_routes
+from llama_cloud_ext.local.answers import json_answer
+from llama_cloud_ext.local.cloud import LocalCloud
+from llama_cloud_ext.local.middleware import ErrorAnswers, KeyCheck, OpenCloud, SimulatedTrouble
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from llama_cloud_ext.local.jobs import Engine
+    from llama_cloud_ext.local.simulation import Simulation
+
+
+def create_app(
+    data: str | Path | None,
+    *,
+    api_key: str | None = None,
+    simulate: Simulation | None = None,
+    tessdata: Path | None = None,
+    engine: Engine | None = None,
+) -> Starlette:
+    """Make an ASGI application that answers as LlamaCloud does.
+
+    Its jobs start with its lifespan, or with the first request where a host runs no lifespan.
+
+    Args:
+        data: The data folder (created if need be); None for a temporary one that ends with the process.
+        api_key: The key that requests must bring; None to accept any or none.
+        simulate: Latency, limits and faults to pretend.
+        tessdata: Folder of Tesseract data, for OCR; None for no OCR.
+        engine: A stand-in for `llama_cloud_ext.local.engine.parse_document`.
+
+    Returns:
+        The application.
+
+    Example:
+        >>> app = create_app(None)
+        >>> app.state.cloud.close()
+    """
+    folder = None if data is None else Path(data).absolute()
+    return app_for(LocalCloud(folder, simulation=simulate, tessdata=tessdata, engine=engine), api_key=api_key)
+
+
+def app_for(cloud: LocalCloud, *, api_key: str | None = None) -> Starlette:
+    """Make the application of a data folder that several applications may share.
+
+    Args:
+        cloud: The data folder.
+        api_key: The key that requests must bring, or None.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await cloud.ensure_open()
+        try:
+            yield
+        finally:
+            # Not in the folder's own threads, which end with it.
+            await asyncio.to_thread(cloud.close)
+
+    middleware = [Middleware(ErrorAnswers)]
+    if cloud.simulation is not None:
+        middleware.append(Middleware(SimulatedTrouble, simulation=cloud.simulation))
+    if api_key is not None:
+        middleware.append(Middleware(KeyCheck, api_key=api_key))
+    middleware.append(Middleware(OpenCloud, cloud=cloud))
+    app = Starlette(
+        routes=[*files_routes.ROUTES, *parse_routes.ROUTES, *projects_routes.ROUTES],
+        middleware=middleware,
+        exception_handlers={HTTPException: _http_error},
+        lifespan=lifespan,
+    )
+    app.state.cloud = cloud
+    return app
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, str(error))
+    return json_answer({"detail": detail}, status)

@@ -1,0 +1,111 @@
+"""The content folder: uploads, job sources and results, named by ids and never by what a client sent.
+
+Layout below the data folder: `files/<file id>`, `sources/<job id>`, `results/<result id>/…`, `incoming/<random>`.
+What `keep` has moved is on disk for good: the content and the folder entry are both flushed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+import uuid
+from pathlib import Path
+
+ORPHAN_AGE = 3600.0
+"""Seconds after which a blob that no record knows is left over from a crash and may go."""
+
+FOLDERS = ("files", "sources", "results", "incoming")
+
+
+class Blobs:
+    """The content of one data folder.
+
+    Args:
+        root: The data folder, which exists.
+
+    Example:
+        >>> import tempfile
+        >>> blobs = Blobs(Path(tempfile.mkdtemp()))
+        >>> incoming = blobs.new_incoming()
+        >>> _ = incoming.write_bytes(b"%PDF-")
+        >>> blobs.keep(incoming, blobs.file("some-id"))
+        >>> blobs.file("some-id").read_bytes()
+        b'%PDF-'
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        for folder in FOLDERS:
+            (root / folder).mkdir(mode=0o700, exist_ok=True)
+
+    def file(self, file_id: str) -> Path:
+        """Where the content of a file is."""
+        return self._root / "files" / file_id
+
+    def source(self, job_id: str) -> Path:
+        """Where the source of an unfinished job is."""
+        return self._root / "sources" / job_id
+
+    def result(self, result_id: str) -> Path:
+        """The folder of a finished job's results."""
+        return self._root / "results" / result_id
+
+    def new_incoming(self) -> Path:
+        """A fresh path for content that is still arriving."""
+        return self._root / "incoming" / uuid.uuid4().hex
+
+    def keep(self, incoming: Path, destination: Path) -> None:
+        """Move complete content to its place, durably."""
+        with incoming.open("rb") as stream:
+            os.fsync(stream.fileno())
+        incoming.replace(destination)
+        _flush_folder(destination.parent)
+
+    def link(self, existing: Path, destination: Path) -> None:
+        """Give content a second name, so that deleting the first leaves the second alone.
+
+        Raises:
+            FileNotFoundError: The content is gone.
+        """
+        try:
+            os.link(existing, destination)
+        except FileNotFoundError:
+            raise
+        except OSError:  # a filesystem without hard links
+            incoming = self.new_incoming()
+            shutil.copyfile(existing, incoming)
+            self.keep(incoming, destination)
+        _flush_folder(destination.parent)
+
+    def delete(self, path: Path) -> None:
+        """Remove a blob or a folder of results; absent is fine."""
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+    def sweep(self, known: set[str]) -> None:
+        """Remove what crashes left behind.
+
+        Args:
+            known: Ids that records refer to; everything younger than `ORPHAN_AGE` is spared as well.
+        """
+        oldest = time.time() - ORPHAN_AGE
+        for folder in FOLDERS:
+            for path in (self._root / folder).iterdir():
+                # Another process may sweep at the same time.
+                with contextlib.suppress(FileNotFoundError):
+                    if path.name not in known and path.stat().st_mtime < oldest:
+                        self.delete(path)
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

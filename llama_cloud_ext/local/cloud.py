@@ -1,0 +1,141 @@
+"""One open data folder: database, contents, secret and job runner, opened at the first request and closed once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.local.blobs import Blobs
+from llama_cloud_ext.local.jobs import Engine, JobRunner
+from llama_cloud_ext.local.presigned import Signer
+from llama_cloud_ext.local.store import ProjectRecord, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from llama_cloud_ext.local.simulation import Simulation
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+IO_THREADS = 8
+"""Threads for uploads and downloads: enough to keep a disk busy, apart from those that parse."""
+
+
+class LocalCloud:
+    """The state behind one application. Safe to use from any thread or event loop of the process that made it.
+
+    Args:
+        data: The data folder (created if need be, readable by its owner only), or None for a temporary one that ends
+            with the process.
+        simulation: Trouble to pretend, or None.
+        tessdata: Folder of OCR data, or None for no OCR.
+        engine: A stand-in for the engine, or None.
+    """
+
+    def __init__(
+        self,
+        data: Path | None,
+        *,
+        simulation: Simulation | None = None,
+        tessdata: Path | None = None,
+        engine: Engine | None = None,
+    ) -> None:
+        self.data = data
+        self.simulation = simulation
+        self._tessdata = tessdata
+        self._engine = engine
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._opened = False
+        self._closed = False
+        self._threads: ThreadPoolExecutor | None = None
+
+    @property
+    def threads(self) -> ThreadPoolExecutor:
+        """Where blocking work of request handlers runs."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(IO_THREADS, "llama-cloud-local-io")
+        return self._threads
+
+    async def ensure_open(self) -> None:
+        """Open the folder and start its jobs, once.
+
+        Raises:
+            ConfigurationError: In a process forked from the one that opened it.
+        """
+        self.check_process()
+        if not self._opened:
+            await self.in_thread(self.open)
+
+    async def in_thread(self, function: Callable[..., T], *args: object) -> T:
+        """Run blocking work off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, function, *args)
+
+    def open(self) -> None:
+        """Open the folder and start its jobs; blocking, once."""
+        with self._lock:
+            self.check_process()
+            if self._closed:
+                raise RuntimeError("this local LlamaCloud is closed")
+            if self._opened:
+                return
+            if self.data is None:
+                self.root = Path(tempfile.mkdtemp(prefix="llama-cloud-local-"))
+            else:
+                self.root = self.data
+                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.blobs = Blobs(self.root)
+            self.store = Store(self.root / "llamacloud.sqlite3")
+            self.signer = Signer.of_folder(self.root)
+            self.project: ProjectRecord = self.store.project().result()
+            self.blobs.sweep(self.store.known_blobs().result())
+            self.runner = JobRunner(
+                self.root,
+                self.store,
+                self.blobs,
+                engine=self._engine,
+                simulation=self.simulation,
+                tessdata=self._tessdata,
+            )
+            self._opened = True
+
+    def close(self) -> None:
+        """Stop jobs (they resume at the next start) and close the folder; blocking, harmless when repeated."""
+        if os.getpid() != self._process:  # the threads stayed behind in the parent
+            return
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._opened:
+                self.runner.close()
+                self.store.close()
+                if self.data is None:
+                    shutil.rmtree(self.root, ignore_errors=True)
+            if self._threads is not None:
+                self._threads.shutdown(wait=False)
+
+    def check_process(self) -> None:
+        """Raise `ConfigurationError` in a process forked from the one that made this."""
+        if os.getpid() != self._process:
+            where = "in memory" if self.data is None else f"in {self.data}"
+            raise ConfigurationError(
+                f"this local LlamaCloud {where} was opened by another process (a fork inherited it)",
+                hint='use base_url="local:DIR", which any number of processes can open',
+            )
+
+
+async def wait_for(future: Future[T]) -> T:
+    """Await a future of the store."""
+    return await asyncio.wrap_future(future)

@@ -1,0 +1,252 @@
+"""`/api/v2/parse`: create, upload, list, get, cancel, delete, versions."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from starlette.routing import Route
+
+from llama_cloud_ext.local.answers import PiecesResponse, check_scope, cloud_of, json_answer
+from llama_cloud_ext.local.cloud import wait_for
+from llama_cloud_ext.local.files_routes import base_url, download_expiry
+from llama_cloud_ext.local.parse_versions import TIERS, VERSIONS, latest
+from llama_cloud_ext.local.request_errors import RequestError, invalid
+from llama_cloud_ext.local.results import (
+    DOWNLOADS,
+    GROUNDED_ITEMS,
+    IMAGES,
+    DownloadKind,
+    check_expand,
+    open_inline,
+    read_images,
+)
+from llama_cloud_ext.local.source_fetching import name_of_url
+from llama_cloud_ext.local.store import COMPLETED, STATUSES, JobRecord
+from llama_cloud_ext.local.uploads import receive_body, receive_upload
+from llama_cloud_ext.local.validation import (
+    check_configuration,
+    moment,
+    page_size,
+    parse_json,
+    read_cursor,
+    split_values,
+    write_cursor,
+)
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from llama_cloud_ext.local.cloud import LocalCloud
+
+NOT_FOUND = "Parse job not found"
+
+
+async def create_job(request: Request) -> Response:
+    """POST /api/v2/parse: parse a stored file or a URL."""
+    check_scope(request)
+    cloud = cloud_of(request)
+    configuration = check_configuration(parse_json(await receive_body(request)))
+    job_id = new_job_id()
+    if (file_id := configuration.get("file_id")) is not None:
+        record = await wait_for(cloud.store.file(file_id))
+        if record is None:
+            raise RequestError(404, f"File {file_id} not found")
+        try:
+            await cloud.in_thread(cloud.blobs.link, cloud.blobs.file(file_id), cloud.blobs.source(job_id))
+        except FileNotFoundError:
+            raise RequestError(404, "Source file not found in storage") from None
+        name = record.name
+    elif (url := configuration.get("source_url")) is not None:
+        name = name_of_url(url)
+    else:
+        raise RequestError(400, "Either file, input_url, or input_s3_path must be provided.")
+    return await _accept(cloud, job_id, name, configuration)
+
+
+async def upload_and_parse(request: Request) -> Response:
+    """POST /api/v2/parse/upload: a file and its configuration in one multipart request.
+
+    The file belongs to the job and goes with it; it does not appear among the files.
+    """
+    check_scope(request)
+    cloud = cloud_of(request)
+    job_id = new_job_id()
+    incoming = cloud.blobs.new_incoming()
+    try:
+        upload = await receive_upload(request, incoming, cloud.threads)
+        upload.check()
+        if (text := upload.fields.get("configuration")) is None:
+            raise invalid(["body", "configuration"], "Field required", None, "missing")
+        configuration = check_configuration(parse_json(text.encode()))
+        for name in ("file_id", "source_url"):
+            if name in configuration:
+                raise invalid([name], "Mutually exclusive with an uploaded file", configuration[name])
+        await cloud.in_thread(cloud.blobs.keep, incoming, cloud.blobs.source(job_id))
+    finally:
+        await cloud.in_thread(cloud.blobs.delete, incoming)
+    return await _accept(cloud, job_id, str(upload.file_name), configuration)
+
+
+async def list_jobs(request: Request) -> Response:
+    """GET /api/v2/parse: newest first, by status, ids and creation."""
+    check_scope(request)
+    query = request.query_params
+    filters: list[tuple[str, list[str]]] = []
+    if (status := query.get("status")) is not None:
+        if status not in STATUSES:
+            raise invalid(["query", "status"], f"Input should be one of: {', '.join(STATUSES)}", status, "enum")
+        filters.append(("status", [status]))
+    if job_ids := split_values(query.getlist("job_ids")):
+        filters.append(("id", job_ids))
+    before = read_cursor(query.get("page_token"), [int])
+    cloud = cloud_of(request)
+    page = await wait_for(
+        cloud.store.jobs(
+            filters,
+            created_from=moment("created_at_on_or_after", query.get("created_at_on_or_after")),
+            created_to=moment("created_at_on_or_before", query.get("created_at_on_or_before")),
+            before=before[0] if before else None,
+            limit=page_size(query.get("page_size")),
+        )
+    )
+    return json_answer(
+        {
+            "items": [_job(cloud, job) for job in page.rows],
+            "next_page_token": write_cursor([page.rows[-1].sequence]) if page.more else None,
+            "total_size": page.total,
+        }
+    )
+
+
+async def get_job(request: Request) -> Response:
+    """GET /api/v2/parse/{id}: the job, and of a completed one what `expand` asks for.
+
+    Clients may poll with `expand`: until the job has completed, the expanded fields are left out.
+    """
+    check_scope(request)
+    cloud = cloud_of(request)
+    job = await _known_job(request)
+    expand = split_values(request.query_params.getlist("expand"))
+    check_expand(expand, job.configuration["tier"])
+    answer = {"job": _job(cloud, job, usage="usage" in expand)}
+    if not expand or job.status != COMPLETED:
+        return json_answer(answer)
+    wanted = split_values(request.query_params.getlist("image_filenames"))
+    pieces = await cloud.in_thread(_expanded, cloud, job, answer, expand, wanted, base_url(request))
+    return PiecesResponse(cloud, pieces, "application/json")
+
+
+async def cancel_job(request: Request) -> Response:
+    """POST /api/v2/parse/{id}/cancel: stop an unfinished job."""
+    check_scope(request)
+    cloud = cloud_of(request)
+    job = await _known_job(request)
+    cancelled = await wait_for(cloud.store.cancel_job(job.id))
+    if cancelled is None:
+        job = await _known_job(request)
+        raise RequestError(409, f"Parse job is already {job.status} and cannot be cancelled")
+    cloud.runner.stop_job(job.id)
+    await cloud.in_thread(cloud.blobs.delete, cloud.blobs.source(job.id))
+    return json_answer(_job(cloud, cancelled))
+
+
+async def delete_job(request: Request) -> Response:
+    """DELETE /api/v2/parse/{id}: forget a finished job and its results."""
+    check_scope(request)
+    cloud = cloud_of(request)
+    job = await _known_job(request)
+    if not await wait_for(cloud.store.delete_job(job.id)):
+        job = await _known_job(request)
+        raise RequestError(409, f"Parse job is {job.status}; cancel it before deleting it")
+    if job.result_id is not None:
+        await cloud.in_thread(cloud.blobs.delete, cloud.blobs.result(job.result_id))
+    return json_answer({"id": job.id, "project_id": cloud.project.id})
+
+
+async def list_versions(request: Request) -> Response:
+    """GET /api/v2/parse/versions: accepted versions by tier."""
+    check_scope(request)
+    return json_answer({**VERSIONS, "latest": {tier: latest(tier) for tier in TIERS}})
+
+
+def new_job_id() -> str:
+    """An id as the service forms them."""
+    return f"pjb-{uuid.uuid4()}"
+
+
+async def _accept(cloud: LocalCloud, job_id: str, name: str, configuration: dict[str, Any]) -> Response:
+    job = await wait_for(cloud.store.add_job(job_id, name, configuration))
+    cloud.runner.wake()
+    return json_answer(_job(cloud, job))
+
+
+async def _known_job(request: Request) -> JobRecord:
+    job = await wait_for(cloud_of(request).store.job(request.path_params["job_id"]))
+    if job is None:
+        raise RequestError(404, NOT_FOUND)
+    return job
+
+
+def _job(cloud: LocalCloud, job: JobRecord, *, usage: bool = False) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "project_id": cloud.project.id,
+        "status": job.status,
+        "name": job.name,
+        "tier": job.configuration["tier"],
+        "error_message": job.error_message,
+        "usage": {"credits": 0.0} if usage else None,
+        "user_metadata": job.configuration.get("user_metadata"),
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+    }
+
+
+def _expanded(
+    cloud: LocalCloud, job: JobRecord, answer: dict[str, Any], expand: list[str], wanted: list[str], base: str
+) -> list[bytes | IO[bytes]]:
+    """The whole answer in pieces; blocking."""
+    result_id = str(job.result_id)
+    folder = cloud.blobs.result(result_id)
+    expires = download_expiry(cloud)
+    stem = Path(job.name).stem
+
+    def sign(blob: str, name: str, content_type: str) -> str:
+        return cloud.signer.url(
+            base, f"results/{result_id}/{blob}", name=name, content_type=content_type, expires=expires
+        )
+
+    def offer(kind: DownloadKind) -> dict[str, Any]:
+        path = folder / kind.blob
+        if not path.exists():
+            return {"size_bytes": 0, "exists": False, "presigned_url": None}
+        url = sign(kind.blob, stem + kind.suffix, kind.content_type)
+        return {"size_bytes": path.stat().st_size, "exists": True, "presigned_url": url}
+
+    downloads = [DOWNLOADS[value] for value in expand if value in DOWNLOADS]
+    if (folder / GROUNDED_ITEMS.blob).exists():
+        downloads.append(GROUNDED_ITEMS)
+    if downloads:
+        answer["result_content_metadata"] = {kind.key: offer(kind) for kind in downloads}
+    if IMAGES in expand:
+        images = [image for image in read_images(folder) if not wanted or image["filename"] in wanted]
+        for image in images:
+            image["presigned_url"] = sign(image.pop("blob"), image["filename"], image["content_type"])
+        answer[IMAGES] = {"images": images, "total_count": len(images)}
+    head = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return [head[:-1], *open_inline(folder, expand), b"}"]
+
+
+ROUTES = [
+    Route("/api/v2/parse", create_job, methods=["POST"]),
+    Route("/api/v2/parse", list_jobs, methods=["GET"]),
+    Route("/api/v2/parse/upload", upload_and_parse, methods=["POST"]),
+    Route("/api/v2/parse/versions", list_versions, methods=["GET"]),
+    Route("/api/v2/parse/{job_id}", get_job, methods=["GET"]),
+    Route("/api/v2/parse/{job_id}", delete_job, methods=["DELETE"]),
+    Route("/api/v2/parse/{job_id}/cancel", cancel_job, methods=["POST"]),
+]

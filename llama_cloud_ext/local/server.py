@@ -1,0 +1,125 @@
+"""Local LlamaCloud on a port, for the official SDK, curl, or any other client."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.local.app import create_app
+
+if TYPE_CHECKING:
+    from llama_cloud_ext.local.jobs import Engine
+    from llama_cloud_ext.local.simulation import Simulation
+
+DEFAULT_PORT = 8765
+
+SHUTDOWN_SECONDS = 5
+"""How long requests under way may take to end once a stop was asked for."""
+
+
+def serve(
+    data: str | Path | None,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    *,
+    api_key: str | None = None,
+    simulate: Simulation | None = None,
+    tessdata: Path | None = None,
+    engine: Engine | None = None,
+    on_start: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a data folder until SIGINT or SIGTERM.
+
+    Args:
+        data: The data folder; None for a temporary one.
+        host: Address to listen on. Anything but a loopback address needs an API key.
+        port: Port to listen on; 0 takes a free one.
+        api_key: The key that requests must bring; None to accept any or none.
+        simulate: Latency, limits and faults to pretend.
+        tessdata: Folder of Tesseract data, for OCR.
+        engine: A stand-in for the engine.
+        on_start: Called with the base URL once the server answers.
+
+    Raises:
+        ConfigurationError: The address is not loopback and there is no key, or it cannot be listened on.
+
+    Example:
+        >>> serve(".llamacloud", "0.0.0.0")
+        Traceback (most recent call last):
+        ...
+        llama_cloud_ext.errors.ConfigurationError: listening on 0.0.0.0 needs an API key
+        → pass api_key= (--api-key), or listen on 127.0.0.1
+    """
+    if not api_key and not is_loopback(host):
+        raise ConfigurationError(
+            f"listening on {host} needs an API key", hint="pass api_key= (--api-key), or listen on 127.0.0.1"
+        )
+    app = create_app(data, api_key=api_key, simulate=simulate, tessdata=tessdata, engine=engine)
+    listener = _listen(host, port)
+    address = f"[{host}]" if ":" in host else host
+    url = f"http://{address}:{listener.getsockname()[1]}"
+    with listener:
+        asyncio.run(_serve(app, listener, url, on_start))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address.
+
+    Example:
+        >>> is_loopback("localhost"), is_loopback("::1"), is_loopback("0.0.0.0")
+        (True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
+
+
+async def _serve(app: Any, listener: socket.socket, url: str, on_start: Callable[[str], None] | None) -> None:
+    import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class CuttableProtocol(H11Protocol):
+        """Puts into each request's state what cuts its connection, for simulated faults."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+
+            def cut(reset: bool) -> None:
+                transport.abort() if reset else transport.close()
+
+            self.app_state = {**self.app_state, "cut": cut}
+
+    config = uvicorn.Config(
+        app,
+        http=CuttableProtocol,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    if server.started and on_start is not None:
+        on_start(url)
+    await serving
