@@ -41,3 +41,11 @@ def sdk(sdk_python: Path, served_cloud: str) -> Iterator[OfficialSdk]:
     official = OfficialSdk(sdk_python, served_cloud)
     yield official
     official.close()
+
+
+@pytest.fixture(scope="session")
+def recording_sdk(sdk_python: Path) -> Iterator[OfficialSdk]:
+    """The official SDK, recording its requests in `client.recorded` instead of sending them."""
+    official = OfficialSdk(sdk_python, None)
+    yield official
+    official.close()

@@ -18,12 +18,12 @@ class OfficialSdk:
 
     Args:
         python: The interpreter of that environment.
-        base_url: Where the client sends its requests.
+        base_url: Where the client sends its requests; None to record them in `client.recorded` instead.
     """
 
-    def __init__(self, python: Path, base_url: str) -> None:
+    def __init__(self, python: Path, base_url: str | None) -> None:
         self._base_url = base_url
-        self._process = subprocess.Popen(  # noqa: S603 - our own script
+        self._process = subprocess.Popen(
             [str(python), str(Path(__file__).with_name("sdk_worker.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -31,7 +31,7 @@ class OfficialSdk:
             env=clean_environment(),
         )
 
-    def run(self, function: Callable[..., Any], **arguments: Any) -> Any:
+    def run(self, function: Callable[..., Any], /, **arguments: Any) -> Any:
         """Call a function over there; what it returns comes back as JSON.
 
         Args:

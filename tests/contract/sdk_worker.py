@@ -1,7 +1,7 @@
 """Runs functions in the official SDK's environment, one after the other; started by `OfficialSdk`.
 
 Reads one JSON request a line (the source of a function and its arguments), calls the function with an SDK client,
-answers with one JSON line. Needs nothing but the SDK and the standard library.
+answers with one JSON line. Needs nothing but the SDK (with its httpx) and the standard library.
 """
 
 from __future__ import annotations
@@ -14,14 +14,25 @@ import sys
 import traceback
 from typing import Any
 
+import httpx
 from llama_cloud import AsyncLlamaCloud, LlamaCloud
+from recording import Recorder
 
 API_KEY = "llx-contract"
 
 
-def client_for(base_url: str, asynchronous: bool) -> Any:
-    """A client that refuses any answer its models do not describe."""
+def client_for(base_url: str | None, asynchronous: bool) -> Any:
+    """A client that refuses any answer its models do not describe; without a base URL, one that only records."""
     kind = AsyncLlamaCloud if asynchronous else LlamaCloud
+    if base_url is None:
+        recorder = Recorder()
+        client = kind(
+            api_key=API_KEY,
+            base_url="https://cloud.example",
+            http_client=httpx.Client(transport=httpx.MockTransport(recorder)),
+        )
+        client.recorded = recorder.requests
+        return client
     return kind(api_key=API_KEY, base_url=base_url, max_retries=0, _strict_response_validation=True)
 
 

@@ -30,7 +30,7 @@ class ServedCloud:
         self.base_url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "llama_cloud_ext.cli", "serve", "--data", str(data), "--port", str(port)]
         self._log = (data.parent / f"{data.name}.log").open("w+")
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
+        self._process = subprocess.Popen(
             [*command, *options],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
