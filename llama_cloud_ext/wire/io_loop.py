@@ -49,7 +49,6 @@ class _IOThread:
             asyncio.ProactorEventLoop() if sys.platform == "win32" else asyncio.SelectorEventLoop()
         )
         self.callbacks = ThreadPoolExecutor(_CALLBACK_THREADS, thread_name_prefix="llama-cloud-callback")
-        self.background: set[asyncio.Task[Any]] = set()
         self.thread = threading.Thread(target=self._main, name="llama-cloud-io", daemon=True)
         self.thread.start()
 
@@ -84,6 +83,7 @@ _io_thread: _IOThread | None = None
 # A forked child inherits the parent's loop object without its thread. It must stay referenced and unclosed: closing it
 # would close the descriptors that the parent's selector listens on.
 _inherited: list[_IOThread] = []
+_background: set[asyncio.Task[Any]] = set()
 
 
 def _current() -> _IOThread:
@@ -354,8 +354,8 @@ async def call_user(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 def spawn(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """On the I/O loop: start a background task that belongs to no caller, hence in an empty context."""
-    io = _current()
-    task = contextvars.Context().run(io.loop.create_task, coroutine)
-    io.background.add(task)
-    task.add_done_callback(io.background.discard)
+    task = contextvars.Context().run(asyncio.get_running_loop().create_task, coroutine)
+    # The loop itself holds tasks weakly.
+    _background.add(task)
+    task.add_done_callback(_background.discard)
     return task

@@ -1,0 +1,218 @@
+"""A parse job that was submitted and is collected later, possibly by another process."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline, Wanted
+from llama_cloud_ext.parse.result import ParseResult
+from llama_cloud_ext.wire import parse
+from llama_cloud_ext.wire.io_loop import run, run_async
+from llama_cloud_ext.wire.job_slots import JobSlots
+from llama_cloud_ext.wire.parse_jobs import PARSE_JOBS
+from llama_cloud_ext.wire.settings import Settings
+from llama_cloud_ext.wire.transport import connection_for
+
+logger = logging.getLogger(__name__)
+
+# A job's place among its reader's unfinished jobs. Kept beside the handle, because a place cannot be pickled.
+_created: WeakKeyDictionary[ParseJob, CreatedJob] = WeakKeyDictionary()
+
+
+class ParseJob:
+    """A handle on a parse job: ask for its status, collect its result, or cancel it.
+
+    Handles can be pickled and used in another process: a pickle holds the connection's API key, so treat it as a secret.
+    The JSON form (`to_json`) holds no key and finds one in the environment, or in the settings handed to `from_json`.
+
+    Args:
+        job_id: The job.
+        source: The file it parses.
+        settings: The connection to the service.
+        wanted: What of the result is fetched.
+        job_timeout: The most seconds that `result` waits, or None.
+        delete_after: Whether job and upload are deleted once the result has been fetched.
+        file_id: The upload to delete with it.
+
+    Example:
+        ```python
+        from llama_cloud_ext import LlamaParseReader
+
+        job = LlamaParseReader().submit("data/report.pdf")
+        print(job.status())
+        documents = job.result().documents()
+        ```
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        *,
+        source: SourceIdentity,
+        settings: Settings,
+        wanted: Wanted | None = None,
+        job_timeout: float | None = None,
+        delete_after: bool = False,
+        file_id: str | None = None,
+    ) -> None:
+        self.job_id = job_id
+        self.source = source
+        self._settings = settings
+        self._wanted = wanted or Wanted()
+        self._job_timeout = job_timeout
+        self._delete_after = delete_after
+        self._file_id = file_id
+
+    @classmethod
+    def _of(cls, created: CreatedJob, source: SourceIdentity, settings: Settings, **options: Any) -> ParseJob:
+        job = cls(created.job_id, source=source, settings=settings, file_id=created.file_id, **options)
+        _created[job] = created
+        return job
+
+    def status(self) -> str:
+        """The job's status now: PENDING, RUNNING, COMPLETED, FAILED or CANCELLED, or one that a newer service has.
+
+        Raises:
+            NotFoundError: The job does not exist, or no longer.
+        """
+        return run(self._status)
+
+    async def astatus(self) -> str:
+        """The asynchronous twin of `status`."""
+        return await run_async(self._status)
+
+    def result(self) -> ParseResult:
+        """Wait for the job and fetch its result.
+
+        Returns:
+            The result, as `LlamaParseReader.parse` would have given it.
+
+        Raises:
+            JobFailedError: The job failed; its code and reason are in the error.
+            JobCancelledError: It was cancelled.
+            JobDeadlineError: It was still running after `job_timeout` seconds; `result` can be called again.
+        """
+        return run(self._result)
+
+    async def aresult(self) -> ParseResult:
+        """The asynchronous twin of `result`."""
+        return await run_async(self._result)
+
+    def cancel(self) -> None:
+        """Stop the job. One that has ended already is left as it is.
+
+        Raises:
+            NotFoundError: The job does not exist, or no longer.
+        """
+        run(self._cancel)
+
+    async def acancel(self) -> None:
+        """The asynchronous twin of `cancel`."""
+        await run_async(self._cancel)
+
+    async def _record(self) -> dict[str, Any]:
+        created = self._created_job()
+        record = await PARSE_JOBS.get(connection_for(self._settings), self.job_id)
+        created.record = record
+        if created.slot is not None and PARSE_JOBS.is_terminal(record):
+            created.slot.release()
+        return record
+
+    async def _status(self) -> str:
+        return str((await self._record()).get("status") or "UNKNOWN")
+
+    async def _result(self) -> ParseResult:
+        pipeline = ParsePipeline(
+            connection_for(self._settings),
+            slots=JobSlots(1),
+            job_timeout=self._job_timeout,
+            delete_after=self._delete_after,
+        )
+        response = await pipeline.collect(
+            self._created_job(), self._wanted, file=self.source.path or self.source.name
+        )
+        result = ParseResult(response, source=self.source, settings=self._settings)
+        result.raise_if_blank()
+        return result
+
+    async def _cancel(self) -> None:
+        if not PARSE_JOBS.is_terminal(await self._record()):
+            await parse.cancel(connection_for(self._settings), self.job_id)
+            created = self._created_job()
+            if created.slot is not None:
+                created.slot.release()
+
+    def _created_job(self) -> CreatedJob:
+        # In another process the handle is all there is, and the first look is taken at once.
+        return _created.setdefault(self, CreatedJob(job_id=self.job_id, file_id=self._file_id))
+
+    def to_json(self) -> str:
+        """The handle as JSON text, without the API key."""
+        return json.dumps(
+            {
+                "job_id": self.job_id,
+                "source": self.source.to_dict(),
+                "base_url": self._settings.base_url,
+                "project_id": self._settings.project_id,
+                "organization_id": self._settings.organization_id,
+                "contents": list(self._wanted.contents),
+                "images": self._wanted.images,
+                "job_timeout": self._job_timeout,
+                "delete_after": self._delete_after,
+                "file_id": self._file_id,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str, *, settings: Settings | None = None) -> ParseJob:
+        """Read what `to_json` wrote.
+
+        Args:
+            text: The JSON text.
+            settings: The connection to use; by default the API key comes from the environment.
+
+        Raises:
+            ConfigurationError: The text is no handle, or no API key is to be found.
+        """
+        try:
+            data = json.loads(text)
+            return cls(
+                data["job_id"],
+                source=SourceIdentity.from_dict(data["source"]),
+                settings=settings
+                or Settings.resolve(
+                    base_url=data["base_url"],
+                    project_id=data["project_id"],
+                    organization_id=data["organization_id"],
+                ),
+                wanted=Wanted(tuple(data["contents"]), data["images"]),
+                job_timeout=data["job_timeout"],
+                delete_after=data["delete_after"],
+                file_id=data["file_id"],
+            )
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ConfigurationError(
+                f"this is not a parse job as to_json writes it: {type(error).__name__}: {error}",
+                hint="Keep the text of ParseJob.to_json() unchanged.",
+            ) from error
+
+    def connect(self, settings: Settings) -> ParseJob:
+        """The same job through another connection, for instance with another API key."""
+        return ParseJob(
+            self.job_id,
+            source=self.source,
+            settings=replace(settings, project_id=settings.project_id or self._settings.project_id),
+            wanted=self._wanted,
+            job_timeout=self._job_timeout,
+            delete_after=self._delete_after,
+            file_id=self._file_id,
+        )
+
+    def __repr__(self) -> str:
+        return f"ParseJob({self.job_id!r}, file={self.source.name!r}, host={self._settings.host!r})"

@@ -1,0 +1,161 @@
+"""One long document in several jobs: parts of a fixed number of pages, at once, on one upload.
+
+Page numbers stay those of the document. A part that fails is named by its page range, and what the others gave is
+handed over with the error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import Any
+
+from llama_cloud_ext.errors import FailedItem, JobFailedError, LlamaCloudError, PartialFailureError
+from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted, label
+from llama_cloud_ext.parse.result import ParseResult
+from llama_cloud_ext.parse.target_pages import format_target_pages, parse_target_pages
+from llama_cloud_ext.wire.sources import Source
+
+logger = logging.getLogger(__name__)
+
+# The service says this of a page range beyond the document's end, which is how the end of a document is found.
+_BEYOND_THE_END = "NO_DATA_FOUND_IN_FILE"
+# Parts that are tried at once while the length of the document is unknown: at most so many are asked for in vain.
+_PARTS_AHEAD = 4
+_PAGE_LISTS = ("text", "markdown", "items", "metadata", "forms")
+
+
+@dataclass(frozen=True)
+class _Part:
+    pages: list[int]
+    response: dict[str, Any] | None = None
+    error: LlamaCloudError | None = None
+
+    @property
+    def beyond_the_end(self) -> bool:
+        return isinstance(self.error, JobFailedError) and self.error.code == _BEYOND_THE_END
+
+    @property
+    def at_the_end(self) -> bool:
+        """Whether the document ends in or before this part: it gave fewer pages than it was asked for."""
+        return self.beyond_the_end or (self.response is not None and _page_count(self.response) < len(self.pages))
+
+
+async def parse_in_parts(
+    pipeline: ParsePipeline, source: Source, body: dict[str, Any], wanted: Wanted, *, pages: int
+) -> dict[str, Any]:
+    """Parse a document in parts; one response, as if it had been parsed whole.
+
+    Args:
+        pipeline: Creates, waits for and fetches the jobs.
+        source: The document, uploaded once.
+        body: The request body; its page ranges, if any, are what is divided.
+        wanted: What of the result is fetched.
+        pages: Pages a part.
+
+    Raises:
+        PartialFailureError: Parts failed. `results` has a ParseResult for each part that did not, `failures` names the
+            missing page ranges.
+    """
+    ranges, length_known = _ranges(body.get("page_ranges") or {}, pages)
+    target: dict[str, Any] = {"source_url": source.url} if source.url else {"file_id": await pipeline.upload(source)}
+
+    async def parse(part: list[int]) -> _Part:
+        page_ranges = {"target_pages": format_target_pages(part)}
+        slot = await pipeline.slots.acquire()
+        async with slot:
+            try:
+                created = await pipeline.create_job({**body, **target, "page_ranges": page_ranges}, source)
+                created.slot = slot
+                return _Part(part, response=await pipeline.collect(created, wanted, file=label(source)))
+            except LlamaCloudError as error:
+                return _Part(part, error=error)
+
+    try:
+        parts: list[_Part] = []
+        while batch := list(ranges if length_known else islice(ranges, _PARTS_AHEAD)):
+            parts += await asyncio.gather(*(parse(part) for part in batch))
+            if length_known or any(part.at_the_end or part.error for part in parts):
+                break
+    finally:
+        if "file_id" in target and pipeline.delete_after:
+            await asyncio.shield(pipeline.delete_upload(target["file_id"]))
+    return _join(_within_the_document(parts), source)
+
+
+def _ranges(page_ranges: dict[str, Any], pages: int) -> tuple[Iterator[list[int]], bool]:
+    """The parts' pages, and whether they end: without a page range the document's own end decides."""
+    wanted: Iterable[int]
+    if page_ranges.get("target_pages"):
+        wanted = parse_target_pages(page_ranges["target_pages"])
+    elif page_ranges.get("max_pages"):
+        wanted = range(1, page_ranges["max_pages"] + 1)
+    else:
+        return (list(range(first, first + pages)) for first in count(1, pages)), False
+    numbers = list(wanted)
+    return (numbers[start : start + pages] for start in range(0, len(numbers), pages)), "target_pages" in page_ranges
+
+
+def _within_the_document(parts: list[_Part]) -> list[_Part]:
+    """The parts up to the document's end. The first part stays in any case: a blank document is an error."""
+    return [part for index, part in enumerate(parts) if index == 0 or not part.beyond_the_end]
+
+
+def _join(parts: list[_Part], source: Source) -> dict[str, Any]:
+    failed = [part for part in parts if part.error is not None]
+    if len(parts) == 1 and parts[0].error is not None:
+        raise parts[0].error
+    if failed:
+        identity = SourceIdentity.of(source)
+        results: list[Any] = [
+            ParseResult(part.response, source=identity)
+            if part.response is not None
+            else FailedItem(f"{label(source)} (pages {format_target_pages(part.pages)})", part.error, None, index)  # type: ignore[arg-type]  # one of the two is set
+            for index, part in enumerate(parts)
+        ]
+        missing = ", ".join(format_target_pages(part.pages) for part in failed)
+        raise PartialFailureError(
+            f"{label(source)}: {len(failed)} of {len(parts)} parts failed; pages {missing} are missing",
+            results=results,
+            hint="The other parts are in .results; parse the missing ones with target_pages=…",
+        )
+    return _merge([part.response for part in parts if part.response is not None])
+
+
+def _merge(responses: list[dict[str, Any]]) -> dict[str, Any]:
+    merged = dict(responses[0])
+    for name in _PAGE_LISTS:
+        lists = [_pages(response, name) for response in responses]
+        if any(pages is not None for pages in lists):
+            merged[name] = {**(merged.get(name) or {}), "pages": [page for pages in lists for page in pages or []]}
+    images = [response.get("images_content_metadata") for response in responses]
+    if any(isinstance(listing, dict) for listing in images):
+        entries = [
+            {**entry, "job_id": _job_id(response)}
+            for response, listing in zip(responses, images, strict=True)
+            for entry in (listing or {}).get("images") or []
+        ]
+        merged["images_content_metadata"] = {"images": entries, "total_count": len(entries)}
+    merged["job_metadata"] = {
+        **(merged.get("job_metadata") or {}),
+        "parts": [_job_id(response) for response in responses],
+    }
+    return merged
+
+
+def _pages(response: dict[str, Any], name: str) -> list[Any] | None:
+    holder = response.get(name)
+    pages = holder.get("pages") if isinstance(holder, dict) else None
+    return pages if isinstance(pages, list) else None
+
+
+def _page_count(response: dict[str, Any]) -> int:
+    return max((len(pages) for name in _PAGE_LISTS if (pages := _pages(response, name)) is not None), default=0)
+
+
+def _job_id(response: dict[str, Any]) -> Any:
+    return (response.get("job") or {}).get("id")

@@ -1,0 +1,116 @@
+"""Jobs that were started ahead of being asked for, and where a reader keeps what lives only while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import Any
+
+from llama_cloud_ext.errors import FailedItem, LlamaCloudError
+from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline
+from llama_cloud_ext.wire.io_loop import run, spawn
+from llama_cloud_ext.wire.job_slots import JobSlots
+from llama_cloud_ext.wire.sources import Source
+
+logger = logging.getLogger(__name__)
+
+Key = tuple[str, "int | None", str]
+"""Source identity, size, and the fingerprint of the options: what makes two parses the same."""
+
+
+class Prefetched:
+    """One job under way that nobody has asked for yet."""
+
+    def __init__(self, created: asyncio.Task[CreatedJob] | CreatedJob) -> None:
+        self._created = created
+
+    @property
+    def job(self) -> CreatedJob | None:
+        """The job, where it exists already."""
+        if isinstance(self._created, CreatedJob):
+            return self._created
+        if self._created.done() and not self._created.cancelled() and self._created.exception() is None:
+            return self._created.result()
+        return None
+
+    async def take(self) -> CreatedJob:
+        """Wait for the job to be created; raises what creating it raised."""
+        return self._created if isinstance(self._created, CreatedJob) else await self._created
+
+    def withdraw(self) -> None:
+        """Do not create it after all."""
+        if isinstance(self._created, asyncio.Task):
+            self._created.cancel()
+
+
+class ReaderState:
+    """The failures, job slots and prefetched jobs of one reader in one process.
+
+    A copy of a reader starts with a state of its own. A pickle takes along the ids of the prefetched jobs that exist, so
+    that a worker process collects them; those that only wait for their turn are withdrawn, and whoever loads their file
+    parses it.
+    """
+
+    def __init__(self, jobs: dict[Key, tuple[str, str | None]] | None = None) -> None:
+        self.failures: list[FailedItem] = []
+        self._slots: tuple[int, int, JobSlots] | None = None
+        self._prefetched: dict[Key, Prefetched] = {
+            key: Prefetched(CreatedJob(job_id, file_id=file_id)) for key, (job_id, file_id) in (jobs or {}).items()
+        }
+
+    def slots(self, limit: int) -> JobSlots:
+        """The places for unfinished jobs; new ones after a fork and when the limit was changed."""
+        pid = os.getpid()
+        if self._slots is None or self._slots[:2] != (pid, limit):
+            self._slots = (pid, limit, JobSlots(limit))
+        return self._slots[2]
+
+    def prefetch(self, key: Key, pipeline: ParsePipeline, source: Source, body: dict[str, Any]) -> None:
+        """Start a job in the background, unless the same one is under way."""
+        if key not in self._prefetched:
+            task = spawn(self._start(pipeline, source, body))
+            # A file that is never loaded leaves its error unread, which is no fault of the program's.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._prefetched[key] = Prefetched(task)
+
+    def take(self, key: Key) -> Prefetched | None:
+        """The prefetched job of this key, which is then no longer kept here."""
+        return self._prefetched.pop(key, None)
+
+    async def _start(self, pipeline: ParsePipeline, source: Source, body: dict[str, Any]) -> CreatedJob:
+        created = await pipeline.create(source, body)
+        spawn(self._free_slot(pipeline, created))
+        return created
+
+    async def _free_slot(self, pipeline: ParsePipeline, created: CreatedJob) -> None:
+        try:
+            await pipeline.wait(created)
+        except LlamaCloudError as error:
+            logger.debug("a prefetched job could not be waited for; whoever loads its file will see: %s", error)
+
+    def __eq__(self, other: object) -> bool:
+        # Two readers are equal when their options are; what they happen to be doing is no part of it.
+        return isinstance(other, ReaderState)
+
+    __hash__ = None  # type: ignore[assignment]  # nobody looks one up
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ReaderState:
+        return ReaderState()
+
+    def __copy__(self) -> ReaderState:
+        return ReaderState()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ReaderState, (run(self._hand_over) if self._prefetched else {},)
+
+    async def _hand_over(self) -> dict[Key, tuple[str, str | None]]:
+        jobs: dict[Key, tuple[str, str | None]] = {}
+        for key, prefetched in list(self._prefetched.items()):
+            job = prefetched.job
+            if job is not None:
+                jobs[key] = (job.job_id, job.file_id)
+            else:
+                prefetched.withdraw()
+                self._prefetched.pop(key)
+        return jobs

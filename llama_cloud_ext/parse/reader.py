@@ -1,0 +1,555 @@
+"""LlamaParseReader: files to LlamaIndex Documents, by way of Parse v2."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Literal
+
+from llama_index.core.readers.base import BasePydanticReader
+from llama_index.core.schema import Document
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from llama_cloud_ext.errors import ConfigurationError, FailedItem, LlamaCloudError
+from llama_cloud_ext.parse.events import dispatcher
+from llama_cloud_ext.parse.inputs import ExtraInfo, FilesInput, Input, sort_out
+from llama_cloud_ext.parse.job import ParseJob
+from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.parse.options import ParseOptions, explain_unknown_option
+from llama_cloud_ext.parse.outcomes import Outcomes
+from llama_cloud_ext.parse.partition import parse_in_parts
+from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline, Wanted, label
+from llama_cloud_ext.parse.prefetch import ReaderState
+from llama_cloud_ext.parse.progress import ProgressReport, ShowProgress
+from llama_cloud_ext.parse.result import ParseResult
+from llama_cloud_ext.wire import parse
+from llama_cloud_ext.wire.io_loop import in_thread, iterate, iterate_async, run, run_async
+from llama_cloud_ext.wire.models.strict import invalid_options
+from llama_cloud_ext.wire.settings import ConnectionOptions, Settings, refuse_unpicklable
+from llama_cloud_ext.wire.sources import FileInput, Source
+from llama_cloud_ext.wire.transport import connection_for
+
+logger = logging.getLogger(__name__)
+
+Outcome = ParseResult | FailedItem
+
+# A stream works on as many files as there are job slots, and this many more whose results wait to be read.
+_STREAM_AHEAD = 2
+
+
+class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
+    """Turns files into LlamaIndex Documents, images and nodes with LlamaCloud's Parse.
+
+    All Parse v2 options are fields, grouped and named as the API has them, with flat shortcuts for the everyday ones
+    (`custom_prompt`, `target_pages`, `max_pages`, `languages`). An option that does not exist, or that contradicts
+    another, raises before anything is uploaded. An instance can be used from any number of threads and event loops,
+    copied, and pickled.
+
+    Example:
+        ```python
+        from llama_index.core import SimpleDirectoryReader
+
+        from llama_cloud_ext import LlamaParseReader
+
+        reader = LlamaParseReader(tier="cost_effective")
+        documents = SimpleDirectoryReader("./data", file_extractor={".pdf": reader}).load_data()
+        ```
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", validate_assignment=True)
+
+    is_remote: bool = Field(default=True, description="Data is read by a service.")
+    split_by_page: bool = Field(default=True, description="One Document a page; else one a file.")
+    num_workers: int = Field(
+        default=32, ge=1, description="The most unfinished jobs that the service ever sees from this reader."
+    )
+    job_timeout: float | None = Field(
+        default=7200.0, gt=0, description="Seconds to wait for one job; None waits for ever. The job itself goes on."
+    )
+    delete_after: bool = Field(
+        default=False, description="Delete uploads and jobs once their result is here, after an error too."
+    )
+    on_error: Literal["raise", "skip"] = Field(
+        default="raise",
+        description='What a failed file does: "raise", or "skip" to get a FailedItem in its place.',
+    )
+    show_progress: ShowProgress = Field(
+        default=False, exclude=True, description="True for a bar on stderr, or a callable that receives a Progress."
+    )
+    partition_pages: int | None = Field(
+        default=None,
+        ge=1,
+        description="Parse a document in parts of this many pages, at once and on one upload. For very long documents.",
+    )
+
+    _state: ReaderState = PrivateAttr(default_factory=ReaderState)
+
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, so that editors keep offering the fields as arguments.
+        def __init__(self, **options: Any) -> None:
+            # LlamaIndex writes it into every serialised component and hands it back.
+            options.pop("class_name", None)
+            super().__init__(**options)
+            self.settings()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        try:
+            super().__setattr__(name, value)
+        except ValidationError as error:
+            raise invalid_options(type(self), error, explain_unknown_option) from error
+
+    def __getstate__(self) -> dict[Any, Any]:
+        refuse_unpicklable(verify=self.verify, transport=self.transport, show_progress=self.show_progress)
+        # LlamaIndex's own version would drop what does not pickle and say nothing.
+        return BaseModel.__getstate__(self)
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        BaseModel.__setstate__(self, state)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        # Forty options at their defaults would hide the two that matter.
+        for name, value in super().__repr_args__():
+            if name is None or name not in (fields := type(self).model_fields) or value != fields[name].default:
+                yield name, value
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Give the name under which LlamaIndex serialises readers of this class."""
+        return "LlamaParseReader"
+
+    @property
+    def failures(self) -> list[FailedItem]:
+        """What failed under `on_error="skip"` since this reader was made, oldest first; clear it as you like."""
+        return self._state.failures
+
+    # Documents
+
+    @dispatcher.span
+    def load_data(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> list[Document]:
+        """Parse files into Documents.
+
+        Args:
+            file: A path, URL, bytes or open binary file, or a list of them. http(s) URLs are fetched by the service.
+            extra_info: Metadata for all Documents, or a list with one mapping a file. `file_name` in it names bytes.
+            fs: The fsspec filesystem that the paths are in; the local one when left out.
+
+        Returns:
+            One Document a page, or one a file without `split_by_page`, in the order of the files.
+
+        Raises:
+            ConfigurationError: The options contradict each other, or a file cannot be sent.
+            JobFailedError: The file could not be parsed; `code` and `reason` say why.
+            EmptyResultError: The job succeeded without a single page that holds anything.
+            PartialFailureError: Several files were given and some failed; `results` has the others.
+
+        Example:
+            ```python
+            from llama_cloud_ext import LlamaParseReader
+
+            documents = LlamaParseReader().load_data("data/report.pdf", extra_info={"department": "finance"})
+            print(documents[0].metadata["page_number"], documents[0].text[:80])
+            ```
+        """
+        outcomes, single, documents = run(self._load, file, extra_info, fs)
+        self._outcomes(log=True).take_all(outcomes, single=single)
+        return documents
+
+    @dispatcher.span
+    async def aload_data(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> list[Document]:
+        """The asynchronous twin of `load_data`."""
+        outcomes, single, documents = await run_async(self._load, file, extra_info, fs)
+        self._outcomes(log=True).take_all(outcomes, single=single)
+        return documents
+
+    def lazy_load_data(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Iterator[Document]:
+        """Parse files into Documents one after the other, in the order of the files, while the next ones are parsed.
+
+        Memory holds a few files at a time, however many there are.
+
+        Args:
+            file: As for `load_data`.
+            extra_info: As for `load_data`.
+            fs: As for `load_data`.
+
+        Yields:
+            Documents.
+
+        Raises:
+            LlamaCloudError: As `load_data`; a list's failures are raised after the Documents of the others.
+        """
+        inputs, single = sort_out(file, extra_info, fs)
+        outcomes = self._outcomes(log=True)
+        for outcome in iterate(self._stream, inputs, self._contents(), in_order=True):
+            if outcomes.take(outcome) and isinstance(outcome, ParseResult):
+                yield from self._documents(outcome)
+        outcomes.end(single=single)
+
+    async def alazy_load_data(
+        self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None
+    ) -> Iterable[Document]:
+        """Parse files into Documents; as LlamaIndex has it, awaited for an iterable. To stream, use `astream`."""
+        return await self.aload_data(file, extra_info, fs)
+
+    # Results
+
+    @dispatcher.span
+    def parse(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Any:
+        """Parse files into ParseResults: pages, structured items, tables, images and nodes.
+
+        Args:
+            file: As for `load_data`.
+            extra_info: As for `load_data`.
+            fs: As for `load_data`.
+
+        Returns:
+            One ParseResult for one file; for a list, a list in its order. With `on_error="skip"` a FailedItem stands
+            in the place of each file that failed.
+
+        Raises:
+            LlamaCloudError: As `load_data`.
+
+        Example:
+            ```python
+            from llama_cloud_ext import LlamaParseReader
+
+            result = LlamaParseReader().parse("data/report.pdf")
+            print(result.job_id, len(result.pages), [table.rows for table in result.tables])
+            ```
+        """
+        inputs, single = sort_out(file, extra_info, fs)
+        return self._outcomes().take_all(run(self._parse, inputs, Wanted()), single=single)
+
+    @dispatcher.span
+    async def aparse(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Any:
+        """The asynchronous twin of `parse`."""
+        inputs, single = sort_out(file, extra_info, fs)
+        return self._outcomes().take_all(await run_async(self._parse, inputs, Wanted()), single=single)
+
+    def stream(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Iterator[Outcome]:
+        """Parse files and hand back each result as soon as it is there, whatever its place in the list.
+
+        Args:
+            file: As for `load_data`.
+            extra_info: As for `load_data`.
+            fs: As for `load_data`.
+
+        Yields:
+            ParseResults; with `on_error="skip"` also FailedItems.
+
+        Raises:
+            LlamaCloudError: As `load_data`; a list's failures are raised after the results of the others.
+        """
+        inputs, single = sort_out(file, extra_info, fs)
+        outcomes = self._outcomes()
+        for outcome in iterate(self._stream, inputs, Wanted()):
+            if outcomes.take(outcome):
+                yield outcome
+        outcomes.end(single=single)
+
+    async def astream(
+        self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None
+    ) -> AsyncIterator[Outcome]:
+        """The asynchronous twin of `stream`.
+
+        Example:
+            ```python
+            import asyncio
+
+            from llama_cloud_ext import LlamaParseReader
+
+
+            async def main():
+                async for result in LlamaParseReader().astream(["data/report.pdf", "data/letter.pdf"]):
+                    print(result)
+
+
+            asyncio.run(main())
+            ```
+        """
+        inputs, single = sort_out(file, extra_info, fs)
+        outcomes = self._outcomes()
+        async with aclosing(iterate_async(self._stream, inputs, Wanted())) as stream:
+            async for outcome in stream:
+                if outcomes.take(outcome):
+                    yield outcome
+        outcomes.end(single=single)
+
+    # Jobs
+
+    def submit(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Any:
+        """Start jobs and return without waiting for them.
+
+        With more files than `num_workers`, earlier jobs are waited for before later ones are created.
+
+        Args:
+            file: As for `load_data`.
+            extra_info: As for `load_data`.
+            fs: As for `load_data`.
+
+        Returns:
+            One ParseJob for one file; for a list, a list in its order. Handles can be pickled and collected elsewhere.
+
+        Raises:
+            LlamaCloudError: As `load_data`, as far as creating the jobs goes.
+        """
+        inputs, single = sort_out(file, extra_info, fs)
+        return self._outcomes(log=True).take_all(run(self._submit, inputs), single=single)
+
+    async def asubmit(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Any:
+        """The asynchronous twin of `submit`."""
+        inputs, single = sort_out(file, extra_info, fs)
+        return self._outcomes(log=True).take_all(await run_async(self._submit, inputs), single=single)
+
+    def job(self, job_id: str, source: FileInput | None = None, extra_info: ExtraInfo = None) -> ParseJob:
+        """A handle on a job that exists already.
+
+        Args:
+            job_id: The job.
+            source: The file it was made for, so that ids and metadata are the same as when it is parsed again.
+            extra_info: Metadata for the Documents.
+        """
+        return run(self._job, job_id, source, extra_info)
+
+    async def ajob(self, job_id: str, source: FileInput | None = None, extra_info: ExtraInfo = None) -> ParseJob:
+        """The asynchronous twin of `job`."""
+        return await run_async(self._job, job_id, source, extra_info)
+
+    def get_result(
+        self, job_id: str, source: FileInput | None = None, extra_info: ExtraInfo = None
+    ) -> ParseResult:
+        """The result of a job that exists already, waiting for it where needed. Nothing is uploaded or billed.
+
+        Args:
+            job_id: The job.
+            source: The file it was made for: with it Documents get the same ids and metadata as when it is parsed again.
+            extra_info: Metadata for the Documents.
+
+        Raises:
+            NotFoundError: There is no such job, or no longer.
+            LlamaCloudError: As `load_data`.
+        """
+        return run(self._get_result, job_id, source, extra_info)
+
+    async def aget_result(
+        self, job_id: str, source: FileInput | None = None, extra_info: ExtraInfo = None
+    ) -> ParseResult:
+        """The asynchronous twin of `get_result`."""
+        return await run_async(self._get_result, job_id, source, extra_info)
+
+    def list_jobs(self, status: str | None = None, limit: int | None = 100) -> list[dict[str, Any]]:
+        """Parse jobs of the project as the service lists them.
+
+        Args:
+            status: PENDING, RUNNING, COMPLETED, FAILED or CANCELLED; all when left out.
+            limit: The most jobs, or None for all.
+
+        Returns:
+            Job records: `id`, `status`, `name`, `tier`, `created_at`, `error_message`, …
+        """
+        return run(self._list_jobs, status, limit)
+
+    async def alist_jobs(self, status: str | None = None, limit: int | None = 100) -> list[dict[str, Any]]:
+        """The asynchronous twin of `list_jobs`."""
+        return await run_async(self._list_jobs, status, limit)
+
+    def prefetch(self, file: FilesInput, fs: Any = None) -> None:
+        """Start jobs in the background, so that a later `load_data` or `parse` of the same file finds them running.
+
+        A SimpleDirectoryReader loads one file after the other; after a prefetch it waits once instead of for each. A
+        file that cannot be sent, or fails, raises when it is loaded.
+
+        Args:
+            file: As for `load_data`.
+            fs: As for `load_data`.
+
+        Example:
+            ```python
+            from llama_index.core import SimpleDirectoryReader
+
+            from llama_cloud_ext import LlamaParseReader
+
+            reader = LlamaParseReader()
+            folder = SimpleDirectoryReader("./data", file_extractor={".pdf": reader})
+            reader.prefetch(path for path in folder.input_files if path.suffix == ".pdf")
+            documents = folder.load_data()
+            ```
+        """
+        run(self._prefetch, file, fs)
+
+    async def aprefetch(self, file: FilesInput, fs: Any = None) -> None:
+        """The asynchronous twin of `prefetch`."""
+        await run_async(self._prefetch, file, fs)
+
+    # On the I/O loop
+
+    def _pipeline(self) -> ParsePipeline:
+        return ParsePipeline(
+            connection_for(self.settings()),
+            slots=self._state.slots(self.num_workers),
+            job_timeout=self.job_timeout,
+            delete_after=self.delete_after,
+        )
+
+    def _contents(self) -> Wanted:
+        """What Documents need, and no more."""
+        return Wanted((self.resolved_result_type,))
+
+    def _documents(self, result: ParseResult) -> list[Document]:
+        # A saved configuration may have chosen the fast tier.
+        kind = "text" if result.job.tier == "fast" else self.resolved_result_type
+        return result.documents(split_by_page=self.split_by_page, kind=kind)
+
+    async def _load(
+        self, file: FilesInput, extra_info: ExtraInfo, fs: Any
+    ) -> tuple[list[Outcome], bool, list[Document]]:
+        inputs, single = sort_out(file, extra_info, fs)
+        outcomes = await self._parse(inputs, self._contents())
+        results = [outcome for outcome in outcomes if isinstance(outcome, ParseResult)]
+        documents = await in_thread(lambda: [document for result in results for document in self._documents(result)])
+        return outcomes, single, documents
+
+    async def _parse(self, inputs: list[Input], wanted: Wanted) -> list[Outcome]:
+        progress = ProgressReport(self.show_progress, len(inputs), "Parsing")
+        try:
+            return await asyncio.gather(*(self._outcome(item, wanted, progress) for item in inputs))
+        finally:
+            progress.close()
+
+    async def _stream(self, inputs: list[Input], wanted: Wanted, *, in_order: bool = False) -> AsyncIterator[Outcome]:
+        progress = ProgressReport(self.show_progress, len(inputs), "Parsing")
+        waiting = iter(inputs)
+        running: dict[asyncio.Task[Outcome], None] = {}
+        try:
+            while True:
+                while len(running) < self.num_workers * _STREAM_AHEAD and (item := next(waiting, None)) is not None:
+                    running[asyncio.create_task(self._outcome(item, wanted, progress))] = None
+                if not running:
+                    return
+                awaited = [next(iter(running))] if in_order else list(running)
+                finished, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                for task in finished:
+                    del running[task]
+                    yield task.result()
+        finally:
+            for task in running:
+                task.cancel()
+            progress.close()
+
+    async def _outcome(self, item: Input, wanted: Wanted, progress: ProgressReport) -> Outcome:
+        """One file's result, or the record of its failure: one bad file never takes the others along."""
+        outcome: Outcome
+        name = item.label
+        try:
+            source = await item.resolve()
+            name = label(source)
+            response = await self._response(source, wanted)
+            outcome = await in_thread(self._result, response, SourceIdentity.of(source))
+        except LlamaCloudError as error:
+            outcome = FailedItem(name, error.with_context(file=name), getattr(error, "job", None), item.index)
+        except Exception as error:
+            logger.exception("unexpected failure while parsing %s", name)
+            outcome = FailedItem(name, error, None, item.index)
+        await progress.finished(name, failed=isinstance(outcome, FailedItem))
+        return outcome
+
+    def _result(self, response: dict[str, Any], source: SourceIdentity) -> ParseResult:
+        result = ParseResult(response, source=source, settings=self.settings())
+        result.raise_if_blank()
+        return result
+
+    async def _response(self, source: Source, wanted: Wanted) -> dict[str, Any]:
+        pipeline = self._pipeline()
+        prefetched = self._state.take(self._key(source))
+        if prefetched is not None:
+            return await pipeline.collect(await prefetched.take(), wanted, file=label(source))
+        body = self.configuration().to_body()
+        if self.partition_pages is not None:
+            return await parse_in_parts(pipeline, source, body, wanted, pages=self.partition_pages)
+        return await pipeline.run(source, body, wanted)
+
+    def _key(self, source: Source) -> tuple[str, int | None, str]:
+        return source.identity, source.size, self.fingerprint()
+
+    async def _submit(self, inputs: list[Input]) -> list[ParseJob | FailedItem]:
+        self._refuse_partition("submit")
+        pipeline = self._pipeline()
+        body = self.configuration().to_body()
+
+        async def start(item: Input) -> ParseJob | FailedItem:
+            name = item.label
+            try:
+                source = await item.resolve()
+                name = label(source)
+                created = await pipeline.create(source, body)
+            except LlamaCloudError as error:
+                return FailedItem(name, error.with_context(file=name), None, item.index)
+            if created.slot is not None:
+                created.slot.park(lambda: pipeline.wait(created))
+            return self._handle(created, SourceIdentity.of(source))
+
+        return await asyncio.gather(*(start(item) for item in inputs))
+
+    def _handle(self, created: CreatedJob, source: SourceIdentity) -> ParseJob:
+        return ParseJob._of(
+            created,
+            source,
+            self.settings(),
+            wanted=Wanted(),
+            job_timeout=self.job_timeout,
+            delete_after=self.delete_after,
+        )
+
+    async def _job(self, job_id: str, source: FileInput | None, extra_info: ExtraInfo) -> ParseJob:
+        identity = SourceIdentity(name=job_id, identity=f"parse-job:{job_id}", extra_info=_one(extra_info))
+        if source is not None:
+            inputs, _ = sort_out(source, extra_info)
+            identity = SourceIdentity.of(await inputs[0].resolve())
+        return self._handle(CreatedJob(job_id), identity)
+
+    async def _get_result(self, job_id: str, source: FileInput | None, extra_info: ExtraInfo) -> ParseResult:
+        job = await self._job(job_id, source, extra_info)
+        return await job._result()
+
+    async def _list_jobs(self, status: str | None, limit: int | None) -> list[dict[str, Any]]:
+        records: list[dict[str, Any]] = []
+        page_size = None if limit is None else max(1, min(limit, 100))
+        async for record in parse.list_jobs(connection_for(self.settings()), status=status, page_size=page_size):
+            if limit is not None and len(records) >= limit:
+                break
+            records.append(record)
+        return records
+
+    async def _prefetch(self, file: FilesInput, fs: Any) -> None:
+        self._refuse_partition("prefetch")
+        inputs, _ = sort_out(file, None, fs)
+        pipeline = self._pipeline()
+        body = self.configuration().to_body()
+
+        async def start(item: Input) -> None:
+            try:
+                source = await item.resolve()
+            except LlamaCloudError as error:
+                logger.info("not prefetched, loading it will raise: %s", error)
+                return
+            self._state.prefetch(self._key(source), pipeline, source, body)
+
+        await asyncio.gather(*(start(item) for item in inputs))
+
+    def _refuse_partition(self, method: str) -> None:
+        if self.partition_pages is not None:
+            raise ConfigurationError(
+                f"{method} starts one job a file, and partition_pages={self.partition_pages} asks for several",
+                option="partition_pages",
+                hint="Use load_data or parse, or leave partition_pages out.",
+            )
+
+    def _outcomes(self, *, log: bool = False) -> Outcomes:
+        return Outcomes(self.on_error, self._state.failures, log=log)
+
+
+def _one(extra_info: ExtraInfo) -> dict[str, Any]:
+    if extra_info is None:
+        return {}
+    return dict(sort_out([b""], extra_info)[0][0].extra_info or {})

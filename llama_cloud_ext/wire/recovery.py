@@ -1,0 +1,181 @@
+"""Create recovery: a create whose answer was lost is looked up before it is repeated, so that nothing is paid for twice.
+
+Every parse create carries a tag of its own in `user_metadata`. When the answer does not arrive (a timeout, a reset, a 5xx
+after sending), the jobs created since are listed and the tagged one, if there, is taken as the answer. Acceptance can
+surface late, so the look-up is repeated with growing pauses before the create is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pydantic import TypeAdapter, ValidationError
+
+from llama_cloud_ext.wire import files, parse
+from llama_cloud_ext.wire.transport import Connection
+
+logger = logging.getLogger(__name__)
+
+REQUEST_TAG = "llama_cloud_ext_request"
+"""The `user_metadata` key of our tag; its value is unique to one create request."""
+
+# Pauses before each look. Four looks within about four seconds find what the service accepted but shows late.
+_LOOK_UP_PAUSES = (0.1, 0.4, 1.2, 2.5)
+# The service's clock and ours may differ; the tag is what identifies, the time only keeps the list short.
+_CLOCK_TOLERANCE = timedelta(minutes=10)
+# Without an echoed tag a job is recognised by name and time, so the time must be close.
+_CLOSE_IN_TIME = timedelta(seconds=30)
+_MOST_JOBS_LOOKED_THROUGH = 2000
+_PAGE_SIZE = 100
+_TIME = TypeAdapter(datetime)
+
+
+def new_tag() -> str:
+    """A value that no other create request carries."""
+    return uuid.uuid4().hex
+
+
+async def look_up_repeatedly(
+    find: Callable[[], Awaitable[dict[str, Any] | None]], pauses: tuple[float, ...] = _LOOK_UP_PAUSES
+) -> dict[str, Any] | None:
+    """Call `find` after each of the pauses (seconds) until it finds something; None when it never does."""
+    for pause in pauses:
+        await asyncio.sleep(pause)
+        found = await find()
+        if found is not None:
+            return found
+    return None
+
+
+@dataclass
+class _Account:
+    """What is known of one account's jobs: whether tags come back, and which jobs have an owner here already."""
+
+    tags_echoed: bool | None = None
+    claimed: dict[str, None] = field(default_factory=dict)
+    warned: bool = False
+
+    def claim(self, job_id: str) -> None:
+        self.claimed[job_id] = None
+        while len(self.claimed) > _MOST_JOBS_LOOKED_THROUGH:
+            self.claimed.pop(next(iter(self.claimed)))
+
+    def note_echo(self, record: dict[str, Any]) -> None:
+        if REQUEST_TAG in (record.get("user_metadata") or {}):
+            self.tags_echoed = True
+        elif self.tags_echoed is None:
+            self.tags_echoed = False
+
+
+_accounts: WeakKeyDictionary[Any, _Account] = WeakKeyDictionary()
+
+
+@dataclass
+class ParseCreateRecovery:
+    """Finds the parse job of one create request whose answer was lost. Pass it as `recover=`.
+
+    Args:
+        connection: Where the create was sent.
+        tag: The value under `REQUEST_TAG` in the request's `user_metadata`.
+        name: The file name, by which the job is recognised where a deployment does not return `user_metadata`.
+    """
+
+    connection: Connection
+    tag: str
+    name: str
+    started: float = field(default_factory=time.time)
+
+    async def __call__(self) -> dict[str, Any] | None:
+        """The job's record, or None when the service shows none after several looks."""
+        found = await look_up_repeatedly(self._find)
+        if found is not None:
+            logger.info("the answer to a create request was lost; found its parse job %s", found.get("id"))
+        return found
+
+    def answered(self, record: dict[str, Any]) -> None:
+        """Note the record that the create, or the look-up, ended with."""
+        self._account.note_echo(record)
+        self._account.claim(str(record.get("id")))
+
+    @property
+    def _account(self) -> _Account:
+        return _accounts.setdefault(self.connection.pool, _Account())
+
+    async def _find(self) -> dict[str, Any] | None:
+        since = datetime.fromtimestamp(self.started, timezone.utc)
+        untagged: list[dict[str, Any]] = []
+        async for record in _first(
+            parse.list_jobs(self.connection, created_at_on_or_after=since - _CLOCK_TOLERANCE, page_size=_PAGE_SIZE),
+            _MOST_JOBS_LOOKED_THROUGH,
+        ):
+            metadata = record.get("user_metadata") or {}
+            if metadata.get(REQUEST_TAG) == self.tag:
+                self._account.tags_echoed = True
+                return record
+            if REQUEST_TAG in metadata:
+                self._account.tags_echoed = True
+            elif not metadata:
+                untagged.append(record)
+        if self._account.tags_echoed:
+            return None
+        return self._recognise(untagged, since)
+
+    def _recognise(self, untagged: list[dict[str, Any]], since: datetime) -> dict[str, Any] | None:
+        """Without echoed tags: the job of this name, created just then, that nobody here has claimed."""
+        account = self._account
+        if not account.warned:
+            account.warned = True
+            logger.warning(
+                "this deployment does not return user_metadata; lost create answers are recognised by file name and time"
+            )
+        for record in untagged:
+            created = _parse_time(record.get("created_at"))
+            if (
+                record.get("name") == self.name
+                and str(record.get("id")) not in account.claimed
+                and created is not None
+                and created >= since - _CLOSE_IN_TIME
+            ):
+                account.claim(str(record.get("id")))
+                return record
+        return None
+
+
+def recover_upload(connection: Connection, external_file_id: str) -> Callable[[], Awaitable[dict[str, Any] | None]]:
+    """A look-up for an upload whose answer was lost: by the unique `external_file_id` that it carried."""
+
+    async def find() -> dict[str, Any] | None:
+        async for record in files.list_files(connection, external_file_id=external_file_id):
+            if record.get("external_file_id") == external_file_id:
+                return record
+        return None
+
+    async def recover() -> dict[str, Any] | None:
+        return await look_up_repeatedly(find)
+
+    return recover
+
+
+async def _first(records: AsyncIterator[dict[str, Any]], limit: int) -> AsyncIterator[dict[str, Any]]:
+    seen = 0
+    async for record in records:
+        yield record
+        seen += 1
+        if seen >= limit:
+            return
+
+
+def _parse_time(value: object) -> datetime | None:
+    try:
+        moment = _TIME.validate_python(value)
+    except ValidationError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
