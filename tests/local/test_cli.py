@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -219,3 +221,57 @@ def test_without_typer_it_says_what_to_install() -> None:
     )
     assert done.returncode == 1
     assert 'pip install "llama-cloud-ext[cli]"' in done.stderr
+
+
+@pytest.fixture
+def server(local: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`llama-cloud-ext serve` on a free port, and its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "llama_cloud_ext.cli", "serve", "--data", local, "--port", "0", "--api-key-env", "KEY"],
+        env={**os.environ, "KEY": "llx-of-the-test"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield process, process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.communicate(timeout=10)
+
+
+def test_serve_answers_other_clients_and_stops_on_ctrl_c(
+    server: tuple[subprocess.Popen[str], str], data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ensure a served folder parses for any client with the key, for none without, and ends cleanly."""
+    process, address = server
+    assert address.startswith("http://127.0.0.1:")
+    monkeypatch.setenv("LLAMA_CLOUD_BASE_URL", address)
+    monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-of-another")
+    code, _, err = _run("parse", data_dir / "mtcars.csv")
+    assert code == 1
+    assert "401" in err
+    monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-of-the-test")
+    code, out, _ = _run("parse", data_dir / "mtcars.csv")
+    assert code == 0
+    assert "Mazda RX4" in out
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=15) in {0, 130, -signal.SIGINT}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--host", "0.0.0.0"], "API key"),  # noqa: S104  # refused
+        (["--api-key-env", "NOT_SET"], "NOT_SET"),
+        (["--simulate", "latency"], "NAME=VALUE"),
+        (["--simulate", "latancy=1"], "latancy"),
+    ],
+)
+def test_serve_refuses_what_is_unsafe_or_unclear(arguments: list[str], named: str, local: str) -> None:
+    """Ensure an open address without a key, and wrong options, end with exit code 2 before anything listens."""
+    code, out, err = _run("serve", "--data", local, *arguments)
+    assert code == 2
+    assert out == ""
+    assert named in err
