@@ -52,13 +52,14 @@ def locate(path: str, fs: Any = None, *, given: Any = None) -> Local | InFilesys
         SourceError: The URL's protocol is unknown or its package is not installed.
     """
     given = path if given is None else given
+    is_url = "://" in path
     if fs is None and _SCHEME.match(path) and "://" in path:
         fs, path = _filesystem_of(path)
     if fs is None:
         return Local(_absolute(path))
     fs, path = _innermost(fs, path)
     if _is_kind(fs, "local", "LocalFileSystem"):
-        return Local(_absolute(_local_path(fs, path)))
+        return Local(_absolute(_local_path(fs, path, is_url=is_url)))
     try:
         stripped = str(fs._strip_protocol(path))
     except Exception as error:
@@ -86,10 +87,10 @@ def _absolute(path: str) -> str:
     return os.path.abspath(path)  # noqa: PTH100
 
 
-def _local_path(fs: Any, path: str) -> str:
+def _local_path(fs: Any, path: str, *, is_url: bool) -> str:
     stripped = str(fs._strip_protocol(path))
     # Path.as_uri() quotes, fsspec does not unquote.
-    if path.startswith(("file:", "local:")) and "%" in stripped and not os.path.lexists(stripped):
+    if is_url and "%" in stripped and not os.path.lexists(stripped):
         return unquote(stripped)
     return stripped
 

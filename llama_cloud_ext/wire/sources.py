@@ -73,7 +73,7 @@ class Source:
     """The http(s) URL with its query, to be fetched by the service; None for anything that is uploaded."""
     extra_info: dict[str, Any] = field(default_factory=dict, repr=False, hash=False)
     """The caller's metadata, a copy."""
-    _content: Content | None = field(default=None, repr=False)
+    _content: Content | None = field(default=None, repr=False, compare=False)
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The content in pieces of at most 256 KiB, from its start on every call, in constant memory.

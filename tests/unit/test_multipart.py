@@ -96,7 +96,9 @@ async def test_a_name_cannot_break_out_of_its_header() -> None:
 )
 async def test_the_part_says_what_it_is(name: str, content_type: str) -> None:
     """Ensure that the file's content type follows from its name."""
-    assert f"\r\nContent-Type: {content_type}\r\n\r\n".encode() in await encoded(MultipartBody([], "file", source(name)))
+    assert f"\r\nContent-Type: {content_type}\r\n\r\n".encode() in await encoded(
+        MultipartBody([], "file", source(name))
+    )
 
 
 async def test_it_can_be_sent_again_and_twice_at_once() -> None:
