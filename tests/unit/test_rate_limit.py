@@ -1,0 +1,191 @@
+"""The rate limiter on a clock of the test's own: nothing here really waits."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from itertools import count
+
+import pytest
+
+from llama_cloud_ext.wire.rate_limit import RateLimiter
+
+
+class FakeTime:
+    """A clock that jumps to the next sleeper whenever every task is waiting."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = count()
+
+    def clock(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        future = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.now + seconds, next(self._order), future))
+        await future
+
+    async def run(self, *tasks: asyncio.Task[object]) -> None:
+        while not all(task.done() for task in tasks):
+            for _ in range(10):
+                await asyncio.sleep(0)
+            while self._sleepers and self._sleepers[0][2].done():
+                heapq.heappop(self._sleepers)
+            if self._sleepers and not all(task.done() for task in tasks):
+                moment, _, future = heapq.heappop(self._sleepers)
+                self.now = max(self.now, moment)
+                future.set_result(None)
+
+
+@pytest.fixture
+def time() -> FakeTime:
+    return FakeTime()
+
+
+def limiter(time: FakeTime, requests_per_minute: float | None = None) -> RateLimiter:
+    return RateLimiter(requests_per_minute, clock=time.clock, sleep=time.sleep)
+
+
+async def turns(time: FakeTime, limiter: RateLimiter, number: int) -> list[float]:
+    """The moments at which so many callers, asking at once, got their turns."""
+    start = time.now
+    tasks = [asyncio.create_task(limiter.acquire()) for _ in range(number)]
+    await time.run(*tasks)
+    return [task.result() - start for task in tasks]
+
+
+async def test_unlimited_by_default(time: FakeTime) -> None:
+    """Ensure nothing waits before the first 429."""
+    assert await turns(time, limiter(time), 1_000) == [0.0] * 1_000
+
+
+async def test_no_minute_sees_more_than_asked_for(time: FakeTime) -> None:
+    """Ensure a rate holds for every window of a minute, and is used up in each."""
+    moments = await turns(time, limiter(time, 60), 200)
+    assert moments == sorted(moments)
+    for index in range(len(moments) - 60):
+        assert moments[index + 60] - moments[index] > 60
+    assert moments[59] == 0.0
+    assert moments[-1] < 3 * 61 + 1
+
+
+async def test_less_than_one_a_minute(time: FakeTime) -> None:
+    """Ensure a rate of a half means one in two minutes."""
+    moments = await turns(time, limiter(time, 0.5), 3)
+    assert moments == pytest.approx([0, 120.5, 241])
+
+
+async def test_first_come_first_served(time: FakeTime) -> None:
+    """Ensure turns come in the order of asking."""
+    shared = limiter(time, 1)
+    order: list[int] = []
+
+    async def ask(number: int) -> None:
+        await shared.acquire()
+        order.append(number)
+
+    tasks = [asyncio.create_task(ask(number)) for number in range(6)]
+    await time.run(*tasks)
+    assert order == list(range(6))
+
+
+async def test_cancelled_callers_take_no_turn(time: FakeTime) -> None:
+    """Ensure callers that are cancelled at the head and in the middle of the queue cost nobody a turn."""
+    shared = limiter(time, 1)
+    start = await shared.acquire()
+    tasks = [asyncio.create_task(shared.acquire()) for _ in range(4)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    tasks[0].cancel()
+    tasks[2].cancel()
+    await time.run(tasks[1], tasks[3])
+    assert [tasks[1].result() - start, tasks[3].result() - start] == pytest.approx([60.5, 121.0])
+    assert tasks[0].cancelled()
+    assert tasks[2].cancelled()
+
+
+async def test_a_429_halves_the_recent_pace(time: FakeTime) -> None:
+    """Ensure the first 429 halves the pace of the last seconds, and the next turns keep to it."""
+    shared = limiter(time)
+    await turns(time, shared, 50)  # 10 a second over the last 5
+    shared.slow_down()
+    assert shared.pace == pytest.approx(5)
+    moments = await turns(time, shared, 3)
+    assert moments == pytest.approx([0.2, 0.4, 0.6])
+
+
+async def test_one_burst_brakes_once(time: FakeTime) -> None:
+    """Ensure the many refusals of one burst count as one, while one sent after the brake counts again."""
+    shared = limiter(time)
+    tasks = [asyncio.create_task(shared.acquire()) for _ in range(50)]
+    await time.run(*tasks)
+    for task in tasks:
+        shared.slow_down(task.result())
+    assert shared.pace == pytest.approx(5)
+    later = asyncio.create_task(shared.acquire())
+    await time.run(later)
+    shared.slow_down(later.result())
+    assert shared.pace == pytest.approx(2.5)
+
+
+async def test_brake_ends_at_what_the_service_took(time: FakeTime) -> None:
+    """Ensure the pace does not fall below what the service accepted within the last minute, nor to nothing."""
+    shared = limiter(time)
+    await turns(time, shared, 80)
+    for _ in range(60):
+        shared.speed_up()
+    for _ in range(20):
+        shared.slow_down()
+    assert shared.pace == pytest.approx(1)
+    time.now += 61
+    for _ in range(20):
+        shared.slow_down()
+    assert shared.pace == pytest.approx(4 / 60)
+
+
+async def test_pace_recovers(time: FakeTime) -> None:
+    """Ensure accepted requests bring the pace back little by little, and a quiet time lifts the brake."""
+    shared = limiter(time)
+    await turns(time, shared, 50)
+    shared.slow_down()
+    assert shared.pace is not None
+    before = shared.pace
+    time.now += 10
+    shared.speed_up()
+    assert shared.pace == pytest.approx(before + 10 * 0.02 * 10)
+    time.now += 301
+    shared.speed_up()
+    assert shared.pace is None
+
+
+@pytest.mark.parametrize("requests_per_minute", [60, None])
+async def test_forty_files_pass_a_limit_of_sixty_a_minute(time: FakeTime, requests_per_minute: float | None) -> None:
+    """Ensure a service that takes 60 a minute serves 40 files of three requests each, told of the limit or not."""
+    shared = limiter(time, requests_per_minute)
+    taken: list[float] = []
+    refused = 0
+
+    async def file() -> None:
+        nonlocal refused
+        for _ in range(3):
+            while True:
+                turn = await shared.acquire()
+                await time.sleep(0.05)
+                if sum(moment > time.now - 60 for moment in taken) < 60:
+                    taken.append(time.now)
+                    shared.speed_up()
+                    break
+                refused += 1
+                shared.slow_down(turn)
+                await time.sleep(1)
+
+    start = time.now
+    await time.run(*(asyncio.create_task(file()) for _ in range(40)))
+    assert len(taken) == 120
+    if requests_per_minute:
+        assert refused == 0
+        assert time.now - start < 65
+    else:
+        assert time.now - start < 240
