@@ -60,14 +60,14 @@ def test_bytes_resolve_or_raise_a_source_error(data: bytes, file_name: Any) -> N
     """Ensure that any bytes under any name give a usable source or the one error meant for it."""
     try:
         source = resolve_source(data, extra_info={"file_name": file_name})
-    except SourceError as error:
-        assert error.hint
+    except SourceError:
+        assert len(data) == 0 or sniff_suffix(data) is None or len(str(file_name)) > 200
         return
     assert source.name == clean_name(source.name)
     assert 0 < len(source.name) <= 255
     assert source.identity == f"sha256:{hashlib.sha256(data).hexdigest()}"
     assert resolve_source(io.BytesIO(data), extra_info={"file_name": file_name}) == source
-    assert pickle.loads(pickle.dumps(source)) == source
+    assert pickle.loads(pickle.dumps(source)) == source  # noqa: S301
 
 
 @given(

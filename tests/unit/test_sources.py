@@ -49,6 +49,13 @@ def memory() -> Iterator[MemoryFileSystem]:
     fs.store.clear()
 
 
+def replace_file(path: Path, data: bytes | None) -> None:
+    """Put another file in its place, or none."""
+    path.unlink()
+    if data is not None:
+        path.write_bytes(data)
+
+
 async def content(source: Source) -> bytes:
     """All chunks."""
     return b"".join([chunk async for chunk in source.chunks()])
@@ -209,8 +216,7 @@ async def test_what_was_written_but_not_flushed_is_sent(tmp_path: Path) -> None:
 async def test_a_replaced_file_is_not_mistaken_for_the_open_one(pdf: Path) -> None:
     """Ensure that an open file whose path now names another file is sent as it was opened."""
     with pdf.open("rb") as file:
-        pdf.unlink()
-        pdf.write_bytes(b"%PDF-other")
+        replace_file(pdf, b"%PDF-other")
         source = resolve_source(file)
     assert (source.name, source.identity) == ("report.pdf", f"sha256:{DIGEST}")
     assert await content(source) == PDF
@@ -539,14 +545,14 @@ class AsyncFile:
     [
         (lambda: "missing.pdf", "'missing.pdf' does not exist", "Check the path"),
         (lambda: Path("s3://bucket/key.pdf"), "does not exist", "pass the URL as a str"),
-        (lambda: tempfile.gettempdir(), "is a directory", "SimpleDirectoryReader"),
+        (tempfile.gettempdir, "is a directory", "SimpleDirectoryReader"),
         (lambda: "memory://", "is a directory", "SimpleDirectoryReader"),
         (lambda: "memory://none/missing.pdf", "'memory:///none/missing.pdf' does not exist", "Check"),
         (lambda: "nosuch://x/a.pdf", "Protocol not known: nosuch", "fsspec"),
         (lambda: "https://", "not a valid URL", "Check the host"),
         (lambda: "http://[::1/a.pdf", "not a valid URL", "Check the host"),
         (lambda: b"", "bytes object (0 bytes) is empty", "written completely"),
-        (lambda: io.BytesIO(), "BytesIO is empty", "written completely"),
+        (io.BytesIO, "BytesIO is empty", "written completely"),
         (lambda: b"\0\1\2", "does not tell what it is", "extra_info"),
         (lambda: io.BytesIO(b"\0\1\2"), "does not tell what it is", "extra_info"),
         (text_file, "opened as text", "rb"),
@@ -655,15 +661,16 @@ def test_errors_do_not_leak(given: str) -> None:
 async def test_a_local_file_that_changes(pdf: Path, change: str) -> None:
     """Ensure that a file that is no longer what was announced fails, and that no byte too many is sent."""
     source = resolve_source(pdf)
-    if change == "gone":
-        pdf.unlink()
-    else:
-        pdf.write_bytes(PDF + b"x" if change == "grown" else PDF[:-1])
-    sent = 0
-    with pytest.raises(SourceError, match="does not exist" if change == "gone" else "changed while"):
+    replace_file(pdf, {"grown": PDF + b"x", "shrunk": PDF[:-1], "gone": None}[change])
+    sent: list[int] = []
+
+    async def send() -> None:
         async for chunk in source.chunks():
-            sent += len(chunk)
-    assert sent <= len(PDF)
+            sent.append(len(chunk))  # noqa: PERF401  # what was sent before the error counts
+
+    with pytest.raises(SourceError, match="does not exist" if change == "gone" else "changed while"):
+        await send()
+    assert sum(sent) <= len(PDF)
 
 
 @pytest.mark.parametrize("change", ["grown", "shrunk", "gone"])
@@ -724,7 +731,7 @@ async def test_pickle_and_copy(pdf: Path, memory: MemoryFileSystem, kind: str) -
             source = resolve_source(file)
     else:
         source = resolve_source(given, extra_info={"a": 1})
-    for twin in (pickle.loads(pickle.dumps(source)), copy.deepcopy(source)):
+    for twin in (pickle.loads(pickle.dumps(source)), copy.deepcopy(source)):  # noqa: S301
         assert twin == source
         assert twin.extra_info == source.extra_info
         if kind != "url":
