@@ -130,8 +130,12 @@ def warn_about_gaps(pages: Sequence[ParsePage], kind: Kind, file: str, job_id: s
         file: The file's name.
         job_id: The job's id.
     """
-    failed = [page for page in pages if not page.success]
-    blank = [page for page in pages if page.success and not page_text(page, kind).strip()]
+    failed, blank = [], []
+    for page in pages:
+        if page.error is not None:
+            failed.append(page)
+        elif not (text := page_text(page, kind)) or text.isspace():
+            blank.append(page)
     if not failed and not blank:
         return
     parts = [f"{len(blank)} blank ({_numbers(blank)})"] if blank else []

@@ -233,7 +233,7 @@ def clean_text(value: str) -> str:
 
 def _stable_id(name: str) -> str:
     """`str(uuid5(NAMESPACE, name))`, several times as fast: results have ten thousand pages."""
-    digits = sha1(NAMESPACE.bytes + clean_text(name).encode(), usedforsecurity=False).hexdigest()
+    digits = sha1(NAMESPACE.bytes + name.encode("utf-8", "backslashreplace"), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 

@@ -7,7 +7,6 @@ lost, and nothing that a response holds makes reading it raise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 from llama_cloud_ext.parse.images import ParseImage, image_name, read_images
@@ -44,11 +43,14 @@ class ParsePage:
         images: The images on this page, when their list was fetched.
     """
 
-    def __init__(self, number: int, raw: dict[str, dict[str, Any]], loaded: Iterable[str]) -> None:
+    __slots__ = ("_items", "_loaded", "images", "number", "raw")
+
+    def __init__(self, number: int, raw: dict[str, dict[str, Any]], loaded: frozenset[str]) -> None:
         self.number = number
         self.raw = raw
-        self.images: list[ParseImage] = []
-        self._loaded = frozenset(loaded)
+        self.images: Sequence[ParseImage] = ()
+        self._loaded = loaded
+        self._items: list[Item] | None = None
 
     def __repr__(self) -> str:
         state = "" if self.success else f", failed: {self.error}"
@@ -71,12 +73,14 @@ class ParsePage:
         """Markdown; None when it was not fetched (or the tier makes none), "" on a blank or failed page."""
         return self._own_text("markdown") if "markdown" in self._loaded else None
 
-    @cached_property
+    @property
     def items(self) -> list[Item] | None:
         """Structured items in reading order; None when they were not fetched."""
         if "items" not in self._loaded:
             return None
-        return [_typed(item) for item in read_items(self.raw.get("items", {}).get("items"))]
+        if self._items is None:
+            self._items = [_typed(item) for item in read_items(self.raw.get("items", {}).get("items"))]
+        return self._items
 
     @property
     def header(self) -> str | None:
@@ -211,7 +215,8 @@ def read_pages(response: Mapping[str, Any]) -> list[ParsePage]:
         by_number = {page.number: page for page in pages}
         for image in read_images(response, _image_pages(pages), list(by_number)):
             if image.page_number in by_number:
-                by_number[image.page_number].images.append(image)
+                page = by_number[image.page_number]
+                page.images = (*page.images, image)
     return pages
 
 
