@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 QUEUED_CHUNKS = 2
 """Chunks of a body that may wait on each side; memory stays at a few of them, whatever the length of the body."""
 
+LOOK_AGAIN = 0.1
+"""Seconds after which a running upload is looked at again: its end starts another clock."""
+
 GOODBYE_SECONDS = 5.0
 """How long closing waits for requests under way."""
 
@@ -99,6 +102,9 @@ class _Exchange:
         self.status = 500
         self.headers: list[tuple[bytes, bytes]] = []
         self._request = request
+        if not isinstance(request.stream, httpx.AsyncByteStream):
+            raise TypeError("an asynchronous client needs an asynchronous request body")
+        self._body = request.stream
         self._timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
         self._loop = asyncio.get_running_loop()
         self._uploaded: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUED_CHUNKS)
@@ -119,8 +125,7 @@ class _Exchange:
             remaining = None if timeout is None else self._progress + timeout - self._loop.time()
             if remaining is not None and remaining <= 0:
                 raise self._timed_out()
-            # A stalled upload is looked at again when it may have moved.
-            waiting = remaining if self._upload_complete else min(remaining or 1.0, 1.0)
+            waiting = remaining if self._upload_complete else min(remaining or LOOK_AGAIN, LOOK_AGAIN)
             try:
                 await asyncio.wait_for(self._started.wait(), waiting)
             except asyncio.TimeoutError:
@@ -153,11 +158,8 @@ class _Exchange:
         return httpx.WriteTimeout("the upload stalled", request=self._request)
 
     async def _upload(self) -> None:
-        stream = self._request.stream
         try:
-            if not isinstance(stream, httpx.AsyncByteStream):
-                raise TypeError("an asynchronous client needs an asynchronous request body")
-            async for chunk in stream:
+            async for chunk in self._body:
                 if chunk:
                     await self._uploaded.put(chunk)
                     self._progress = self._loop.time()
@@ -183,15 +185,15 @@ class _Exchange:
         sent_start = self._started.is_set
         try:
             await app(self._scope(), self._receive, self._send)
-            if not sent_start():
-                raise RuntimeError("the application returned without an answer")
         except Exception:
             # An application that turns its errors into answers, as ours does, raises none of its own.
-            if not sent_start():
+            if self._disconnected.is_set():
+                logger.debug("application failed after its client had gone", exc_info=True)
+            elif not sent_start():
                 correlation_id = str(uuid.uuid4())
                 logger.exception("application failed, correlation id %s", correlation_id)
                 await self._send_failure(correlation_id)
-            elif not self._disconnected.is_set():
+            else:
                 logger.exception("application failed after its answer had begun")
         finally:
             self._pump.cancel()

@@ -58,8 +58,7 @@ class Blobs:
 
     def keep(self, incoming: Path, destination: Path) -> None:
         """Move complete content to its place, durably."""
-        with incoming.open("rb") as stream:
-            os.fsync(stream.fileno())
+        _flush_file(incoming)
         incoming.replace(destination)
         _flush_folder(destination.parent)
 
@@ -78,6 +77,13 @@ class Blobs:
             shutil.copyfile(existing, incoming)
             self.keep(incoming, destination)
         _flush_folder(destination.parent)
+
+    def flush(self, folder: Path) -> None:
+        """Make a finished folder of results durable, before its job is called complete."""
+        for path in folder.iterdir():
+            _flush_file(path)
+        _flush_folder(folder)
+        _flush_folder(folder.parent)
 
     def delete(self, path: Path) -> None:
         """Remove a blob or a folder of results; absent is fine."""
@@ -99,6 +105,11 @@ class Blobs:
                 with contextlib.suppress(FileNotFoundError):
                     if path.name not in known and path.stat().st_mtime < oldest:
                         self.delete(path)
+
+
+def _flush_file(path: Path) -> None:
+    with path.open("r+b") as stream:  # Windows flushes only what is open for writing
+        os.fsync(stream.fileno())
 
 
 def _flush_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ import time
 import uuid
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -168,12 +168,16 @@ async def download(request: Request) -> Response:
     blob: str = request.path_params["blob"]
     cloud.signer.check(blob, request.query_params)
     try:
-        stream = await cloud.in_thread((cloud.root / PurePosixPath(blob)).open, "rb")
+        stream = await cloud.in_thread(_open_blob, cloud.root / PurePosixPath(blob))
     except FileNotFoundError:
         raise RequestError(404, "The content behind this download URL has been deleted.") from None
     name = request.query_params["name"]
     headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
     return PiecesResponse(cloud, [stream], request.query_params["type"], headers)
+
+
+def _open_blob(path: Path) -> IO[bytes]:
+    return path.open("rb")
 
 
 def download_expiry(cloud: LocalCloud) -> float:

@@ -89,6 +89,11 @@ def local_transport(address: str) -> httpx.AsyncBaseTransport:
             "local::memory: lives in one process, and this is a worker process of another",
             hint='use base_url="local:DIR", which any number of processes can open',
         )
+    if folder is None and any(pid != os.getpid() and shared.cloud.data is None for (pid, _), shared in _open.items()):
+        raise ConfigurationError(
+            "local::memory: lives in one process, and this is a fork of it",
+            hint='use base_url="local:DIR", which any number of processes can open',
+        )
     key = (os.getpid(), address if folder is None else f"{folder}?{address.partition('?')[2]}")
     with _lock:
         shared = _open.get(key)

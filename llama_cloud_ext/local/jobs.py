@@ -172,11 +172,6 @@ class JobRunner:
         folder = self._blobs.result(result_id)
         failure: str | None
         try:
-            if job.attempts > MOST_ATTEMPTS:
-                killed = (
-                    f"its process was killed {MOST_ATTEMPTS} times while parsing it, most likely for lack of memory"
-                )
-                raise JobFailure("DOCUMENT_TOO_LARGE", killed)
             self._parse(job, folder, stop)
             failure = None
         except JobFailure as error:
@@ -198,6 +193,11 @@ class JobRunner:
     def _parse(self, job: JobRecord, folder: Path, stop: threading.Event) -> None:
         from llama_cloud_ext.local.engine import EngineError
 
+        if job.attempts > MOST_ATTEMPTS:
+            raise JobFailure(
+                "DOCUMENT_TOO_LARGE",
+                f"the process was killed {MOST_ATTEMPTS} times while parsing this file, most likely for lack of memory",
+            )
         engine = self._engine or _real_engine()
         configuration = job.configuration
         path, name = self._blobs.source(job.id), job.name
@@ -218,6 +218,7 @@ class JobRunner:
             _check_failed_pages(result, configuration)
             facts = {"processing_seconds": round(time.monotonic() - started, 3)}
             write_results(folder, result, configuration, facts)
+            self._blobs.flush(folder)
         except EngineError as error:
             raise JobFailure(error.code, error.message) from error
         except FetchError as error:

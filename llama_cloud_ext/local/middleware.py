@@ -7,6 +7,7 @@ import logging
 import uuid
 from typing import TYPE_CHECKING
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from llama_cloud_ext.local.answers import json_answer
@@ -42,6 +43,8 @@ class ErrorAnswers:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            logger.debug("the client of %s %s left early", scope["method"], scope["path"])
         except RequestError as error:
             await json_answer({"detail": error.detail}, error.status)(scope, receive, send)
         except Exception as error:
@@ -88,7 +91,8 @@ class SimulatedTrouble:
     """Applies a simulation's rate limit and faults."""
 
     def __init__(self, app: ASGIApp, simulation: Simulation) -> None:
-        self._app = app
+        # Errors become answers on this side too, so that they can be lost like any other answer.
+        self._app = ErrorAnswers(app)
         self._simulation = simulation
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,7 +143,9 @@ async def cut(scope: Scope, receive: Receive, *, reset: bool) -> None:
         receive: The request's channel.
         reset: Whether the peer sees a reset instead of a close.
     """
-    scope["state"]["cut"](reset)
+    if (cut_connection := scope.get("state", {}).get("cut")) is None:
+        return  # under another server: it closes a connection whose answer stays incomplete
+    cut_connection(reset)
     while (await receive())["type"] != "http.disconnect":
         pass
 

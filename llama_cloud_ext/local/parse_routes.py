@@ -16,7 +16,6 @@ from llama_cloud_ext.local.parse_versions import TIERS, VERSIONS, latest
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.results import (
     DOWNLOADS,
-    GROUNDED_ITEMS,
     IMAGES,
     DownloadKind,
     check_expand,
@@ -228,8 +227,6 @@ def _expanded(
         return {"size_bytes": path.stat().st_size, "exists": True, "presigned_url": url}
 
     downloads = [DOWNLOADS[value] for value in expand if value in DOWNLOADS]
-    if (folder / GROUNDED_ITEMS.blob).exists():
-        downloads.append(GROUNDED_ITEMS)
     if downloads:
         answer["result_content_metadata"] = {kind.key: offer(kind) for kind in downloads}
     if IMAGES in expand:

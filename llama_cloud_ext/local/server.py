@@ -107,6 +107,14 @@ async def _serve(app: Any, listener: socket.socket, url: str, on_start: Callable
 
             self.app_state = {**self.app_state, "cut": cut}
 
+    class AnnouncingServer(uvicorn.Server):
+        """Says when it answers."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started and on_start is not None:
+                on_start(url)
+
     config = uvicorn.Config(
         app,
         http=CuttableProtocol,
@@ -116,10 +124,4 @@ async def _serve(app: Any, listener: socket.socket, url: str, on_start: Callable
         timeout_keep_alive=75,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.01)
-    if server.started and on_start is not None:
-        on_start(url)
-    await serving
+    await AnnouncingServer(config).serve(sockets=[listener])
