@@ -48,7 +48,7 @@ _OCR = "processing_options.ocr_parameters.languages"
 _EXTRACT = "extraction by a schema is LlamaCloud's Extract, not a parse option"
 _PAGES = "v2 gives each page by itself: join `result.pages` as you like"
 _HEADERS = "v2 keeps running headers and footers apart from the page: see page.header and page.footer"
-_HEURISTIC = f"{ALWAYS_ON} (processing_options.disable_heuristics turns it off)"
+_HEURISTIC = "on by default in v2; processing_options.disable_heuristics turns it off"
 _S3 = "v2 takes a file or a URL: pass an s3:// path as the file, or a presigned address"
 
 LEGACY_OPTIONS: dict[str, LegacyOption] = {
@@ -106,7 +106,7 @@ LEGACY_OPTIONS: dict[str, LegacyOption] = {
     "is_formatting_instruction": LegacyOption(_PROMPT, "say in the prompt what may change"),
     "job_timeout_extra_time_per_page_in_seconds": LegacyOption(f"{_TIMEOUTS}.extra_time_per_page_in_seconds"),
     "job_timeout_in_seconds": LegacyOption(f"{_TIMEOUTS}.base_in_seconds"),
-    "keep_page_separator_when_merging_tables": LegacyOption(None, _PAGES),
+    "keep_page_separator_when_merging_tables": LegacyOption(None, "v2 decides how pages join where a table runs on"),
     "language": LegacyOption(_OCR, "a list; the shortcut is languages=[…]"),
     "line_level_bounding_box": LegacyOption("output_options.granular_bboxes", '["line"]'),
     "markdown_table_multiline_header_separator": LegacyOption(f"{_TABLES}.markdown_table_multiline_separator"),
@@ -135,8 +135,9 @@ LEGACY_OPTIONS: dict[str, LegacyOption] = {
     "parsing_instruction": LegacyOption(_PROMPT, "the shortcut is custom_prompt=…"),
     "partition_pages": LegacyOption("target_pages", "v2 takes large documents whole, or a range of pages at a time"),
     "precise_bounding_box": LegacyOption(None, ALWAYS_ON),
-    "premium_mode": LegacyOption("tier", 'tier="agentic" or "agentic_plus"'),
+    "premium_mode": LegacyOption("tier", 'tier="agentic_plus"'),
     "presentation_out_of_bounds_content": LegacyOption("input_options.presentation.out_of_bounds_content"),
+    "presentation_skip_embedded_data": LegacyOption("input_options.presentation.skip_embedded_data"),
     "preserve_layout_alignment_across_pages": LegacyOption(
         "output_options.spatial_text.preserve_layout_alignment_across_pages"
     ),
@@ -175,7 +176,9 @@ LEGACY_OPTIONS: dict[str, LegacyOption] = {
     "vendor_multimodal_api_key": LegacyOption("tier", TIER_DECIDES),
     "vendor_multimodal_model_name": LegacyOption("tier", TIER_DECIDES),
     "verbose": LegacyOption(None, "use show_progress, and the standard logging module"),
-    "webhook_url": LegacyOption("webhook_configurations", '[{"webhook_url": …}]'),
+    "webhook_url": LegacyOption(
+        "webhook_configurations", '[{"webhook_url": …}]; it is told of events now, not sent the result'
+    ),
 }
 """Every setting of v1 whose name is no option any more."""
 

@@ -66,7 +66,7 @@ class ParseOptions(BaseModel):
         {'custom_prompt': 'Translate to French.'}
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, protected_namespaces=(), defer_build=True)
 
     tier: Literal["fast", "cost_effective", "agentic", "agentic_plus", "configured"] = "agentic"
     """What reads the pages: "fast" (rules only, plain text), "cost_effective", "agentic" or "agentic_plus".
@@ -187,6 +187,10 @@ class ParseOptions(BaseModel):
                     hint=f"Leave out {shortcut} or {path}.",
                 )
         configuration = ParseConfiguration(**fields)
+        ranges = configuration.page_ranges
+        if ranges is not None and ranges.target_pages is not None:
+            spelled = normalize_target_pages(ranges.target_pages)
+            configuration.page_ranges = ranges.model_copy(update={"target_pages": spelled})
         check_options(configuration, self.result_type)
         return configuration
 

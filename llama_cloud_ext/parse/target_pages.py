@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from llama_cloud_ext.errors import ConfigurationError
 
@@ -31,7 +32,7 @@ def parse_target_pages(text: str) -> list[range]:
     """
     ranges = [_part(part, text) for part in text.split(",")]
     ordered = sorted(ranges, key=lambda pages: pages.start)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if after.start < before.stop:
             raise ConfigurationError(
                 f"target_pages={text!r} names page {after.start} more than once", hint="Name each page once."
@@ -81,7 +82,7 @@ def normalize_target_pages(value: str | int | Iterable[int]) -> str:
         return format_target_pages(value)
     raise ConfigurationError(
         f"target_pages={value!r} does not name pages",
-        hint='Write it like "1,3,5-8", or as a list of numbers from 1 on.',
+        hint='Write it like "1,3,5-8", or as a list of numbers.',
     )
 
 

@@ -125,11 +125,7 @@ async def query(
     """
     body = {"filter": filters, "order_by": order_by, "page_size": page_size, "page_token": page_token}
     sent = {name: value for name, value in body.items() if value is not None}
-    return as_mapping(await connection.request("POST", f"{_FILES}/query", json=sent, recover=_nothing_was_created))
-
-
-async def _nothing_was_created() -> None:
-    """Says that a POST which only reads may be repeated."""
+    return as_mapping(await connection.request("POST", f"{_FILES}/query", json=sent, idempotent=True))
 
 
 async def delete(connection: Connection, file_id: str) -> None:

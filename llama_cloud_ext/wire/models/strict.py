@@ -31,7 +31,7 @@ class StrictModel(BaseModel):
         {'top': 0.1}
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, protected_namespaces=(), defer_build=True)
 
     if not TYPE_CHECKING:  # type checkers keep the signature that the fields make
 
@@ -115,7 +115,7 @@ class _Problem:
         path = ""
         for step in self.location:
             path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-        return f"{path}: {self.text}" if path else self.text
+        return self.text if self.text.startswith(path) else f"{path}: {self.text}"
 
 
 def _problems(
@@ -140,9 +140,7 @@ def _problems(
 def _explain_choice(value: object, expected: str) -> str:
     choices = [choice.strip(" '") for choice in expected.replace(" or ", ", ").split(",")]
     meant = nearest(value, choices) if isinstance(value, str) else None
-    allowed = f"one of {', '.join(choices)}" if len(choices) <= 10 else "not a known value"
-    wrong = f"{value!r} is not {allowed}" if len(choices) <= 10 else f"{value!r} is {allowed}"
-    return f"{wrong}; did you mean {meant!r}?" if meant else wrong
+    return f"{value!r} is not one of {', '.join(choices)}" + (f"; did you mean {meant!r}?" if meant else "")
 
 
 def _model_named(name: str) -> type[BaseModel]:
