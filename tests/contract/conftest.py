@@ -24,8 +24,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def sdk_python() -> Path:
-    """The Python of a virtual environment with the official SDK."""
-    return virtualenv("sdk", [SDK])
+    """The Python of a virtual environment with the official SDK, and pip to fetch its source distribution."""
+    return virtualenv("sdk", [SDK, "pip"])
 
 
 @pytest.fixture(scope="session")

@@ -22,9 +22,10 @@ class ServedCloud:
     Args:
         data: Folder of its data.
         options: More options of the command.
+        environment: More environment variables.
     """
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, **environment: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.base_url = f"http://127.0.0.1:{port}"
@@ -36,7 +37,7 @@ class ServedCloud:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env=clean_environment(),
+            env=clean_environment(**environment),
         )
 
     def _wait_until_it_answers(self) -> None:

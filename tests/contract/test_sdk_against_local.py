@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from tests.contract.official_sdk import OfficialSdk
+from tests.contract.served_cloud import ServedCloud
 
 EXPANDED_FIELDS = {
     "text": "text",
@@ -29,8 +31,6 @@ RESULT_FILES = [
     "raw_words_content_metadata",
     "text_full_content_metadata",
     "markdown_full_content_metadata",
-    "stripped_markdown_content_metadata",
-    "concatenated_stripped_markdown_content_metadata",
     "xlsx_content_metadata",
     "output_pdf_content_metadata",
 ]
@@ -175,12 +175,13 @@ def test_no_expand_gives_the_job_alone_and_several_may_share_a_string(sdk: Offic
     assert {name for name, value in result.items() if value is not None} == {"job", "text", "markdown"}
 
 
-def test_the_forms_and_usage_parts_load(sdk: OfficialSdk, job_id: str) -> None:
-    """Ensure that the parts which local parsing cannot fill are accepted and load into the SDK's models."""
-    result = sdk.run(
-        get, job_id=job_id, expand=["forms", "usage", "forms_content_metadata", "raw_words_content_metadata"]
-    )
-    assert result["job"]["status"] == "COMPLETED"
+def test_parts_that_may_be_absent_load(sdk: OfficialSdk, job_id: str) -> None:
+    """Ensure that parts which a local result need not have are accepted, and say so if they do not exist."""
+    files = ["forms_content_metadata", "stripped_markdown_content_metadata"]
+    result = sdk.run(get, job_id=job_id, expand=["forms", "usage", *files])
+    assert result["job"]["usage"]
+    for metadata in result["result_content_metadata"].values():
+        assert metadata["exists"] == bool(metadata["presigned_url"])
 
 
 def test_images_are_listed_filtered_and_downloaded(sdk: OfficialSdk, job_id: str) -> None:
@@ -271,7 +272,17 @@ def test_listing_filters_and_pages(sdk: OfficialSdk, tables_pdf: str) -> None:
     }
 
 
-def test_cancel_and_delete(sdk: OfficialSdk, data_dir: Path) -> None:
+@pytest.fixture(scope="module")
+def slow_sdk(sdk_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfficialSdk]:
+    """The SDK before a cloud whose jobs take a second longer and whose download URLs live for two."""
+    simulated = ["--simulate", "latency=1", "--simulate", "download_seconds=2"]
+    with ServedCloud(tmp_path_factory.mktemp("slow") / "data", *simulated) as cloud:
+        official = OfficialSdk(sdk_python, cloud.base_url)
+        yield official
+        official.close()
+
+
+def test_cancel_and_delete(slow_sdk: OfficialSdk, tables_pdf: str) -> None:
     """Ensure that a job can be cancelled, that a deleted one is gone, and that the answers say which job it was."""
 
     def journey(client: Any, path: str) -> dict[str, Any]:
@@ -282,6 +293,7 @@ def test_cancel_and_delete(sdk: OfficialSdk, data_dir: Path) -> None:
         job = client.parsing.create(upload_file=Path(path), tier="agentic", version="latest")
         cancelled = client.parsing.cancel(job.id)
         ended = client.parsing.get(job.id).job
+        listed = [found.id for found in client.parsing.list(status="CANCELLED")]
         deleted = client.parsing.delete(job.id)
         try:
             client.parsing.get(job.id)
@@ -290,13 +302,29 @@ def test_cancel_and_delete(sdk: OfficialSdk, data_dir: Path) -> None:
             gone = True
         return {
             "same job": cancelled.id == deleted.id == job.id and deleted.project_id == job.project_id,
-            "cancelled": cancelled.status,
-            "ended": ended.status,
+            "states": [job.status in ("PENDING", "RUNNING"), cancelled.status, ended.status],
+            "listed": listed == [job.id],
             "gone": gone,
         }
 
-    answer = sdk.run(journey, path=str(data_dir / "reportlab-userguide.pdf"))
-    assert answer == {"same job": True, "cancelled": "CANCELLED", "ended": "CANCELLED", "gone": True}
+    answer = slow_sdk.run(journey, path=tables_pdf)
+    states = [True, "CANCELLED", "CANCELLED"]
+    assert answer == {"same job": True, "states": states, "listed": True, "gone": True}
+
+
+def test_result_urls_expire_and_can_be_had_anew(slow_sdk: OfficialSdk, tables_pdf: str) -> None:
+    """Ensure that a result's download URL is refused after its time, and that asking again gives one that works."""
+    job = slow_sdk.run(upload_and_parse, path=tables_pdf)
+
+    def url() -> str:
+        result = slow_sdk.run(get, job_id=job, expand=["markdown_full_content_metadata"])
+        return str(result["result_content_metadata"]["markdown_full"]["presigned_url"])
+
+    first = url()
+    assert download(first).status_code == 200
+    time.sleep(2.1)
+    assert download(first).status_code == 403
+    assert download(url()).status_code == 200
 
 
 def test_versions(sdk: OfficialSdk) -> None:
@@ -359,7 +387,7 @@ REFUSALS = [
         "UnprocessableEntityError",
         "version",
     ),
-    ("parsing.create", {"tier": "agentic", "version": "latest"}, (400, 422), None, "file_id"),
+    ("parsing.create", {"tier": "agentic", "version": "latest"}, (400, 422), None, "provided"),
     ("parsing.create", {"tier": "agentic", "version": "latest", "file_id": "no-such"}, (400, 404), None, "file"),
     (
         "parsing.create",

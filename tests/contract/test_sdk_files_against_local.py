@@ -227,7 +227,7 @@ def test_a_wrong_key_is_refused(sdk_python: Path, tmp_path: Path) -> None:
                 refused += bool(error.body["detail"])
         return {"refused": refused, "accepted": len(right.projects.list())}
 
-    with ServedCloud(tmp_path / "data", "--api-key", "llx-the-right-one") as cloud:
+    with ServedCloud(tmp_path / "data", "--api-key-env", "THE_KEY", THE_KEY="llx-the-right-one") as cloud:
         official = OfficialSdk(sdk_python, cloud.base_url)
         try:
             assert official.run(journey) == {"refused": 3, "accepted": 1}
