@@ -43,7 +43,7 @@ class FileKind:
     suffix: str
 
 
-def detect(path: Path, file_name: str) -> FileKind:  # noqa: PLR0911 - one return per family of formats
+def detect(path: Path, file_name: str) -> FileKind:
     """What a file is, from its first and last bytes and, where they leave it open, from its name.
 
     Args:

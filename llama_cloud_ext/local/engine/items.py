@@ -154,7 +154,10 @@ def _item(block: LayoutBlock, style: TableStyle) -> Item | None:  # noqa: PLR091
         rows = [[cell.text for cell in row] for row in [*([block.header] if block.header else []), *(block.rows or [])]]
         return table_item(rows, style, bbox) if rows else None
     if block.kind == "code":
-        return code_item("\n".join(block.lines or []), block.lang, bbox=bbox)
+        lines = block.lines or []
+        if len(lines) == 1 and block.lang is None and _is_prose(lines[0]):
+            return text_item(lines[0], value=lines[0], bbox=bbox)
+        return code_item("\n".join(lines), block.lang, bbox=bbox)
     if block.kind == "grid_fallback":  # text in columns that is no clear table: keep its shape
         grid = "\n".join(block.lines or [])
         return text_item(f"```\n{grid}\n```", value=grid, bbox=bbox) if grid.strip() else None
@@ -163,6 +166,12 @@ def _item(block: LayoutBlock, style: TableStyle) -> Item | None:  # noqa: PLR091
     if not text.strip():  # rules, among others
         return None
     return text_item(_emphasised(text, block), value=plain(text), bbox=bbox)
+
+
+def _is_prose(line: str) -> bool:
+    """Whether a line that begins in a typewriter font, and is taken for code because of that, is a sentence."""
+    words = line.split()
+    return len(words) >= 8 and sum(word.strip("(),.;:'\"").isalpha() for word in words) >= 0.8 * len(words)
 
 
 def _emphasised(text: str, block: LayoutBlock) -> str:

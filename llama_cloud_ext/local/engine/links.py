@@ -26,6 +26,8 @@ def add_links(page: ParsedPage, items: list[Item], *, annotate: bool) -> None:
         if not annotation.uri or annotation.rect is None:
             continue
         text = _text_below(page, annotation.rect)
+        if not annotation.uri.endswith(text[-1:]):
+            text = text.rstrip(".,;:")  # the rectangle takes in what ends the sentence
         place = box(annotation.rect)
         if annotate and text:
             _write_into(items, place, text, annotation.uri)

@@ -32,38 +32,42 @@ _NOT_FOR_ENGINES = frozenset(
 
 _EVERYWHERE = frozenset(
     {
-        "page_ranges.max_pages",
-        "page_ranges.target_pages",
-        "output_options.additional_outputs",
-        "output_options.images_to_save",
+        "output_options.additional_outputs.concatenated_stripped_txt",
+        "output_options.additional_outputs.stripped_md",
+        "output_options.markdown.annotate_links",
         "output_options.markdown.tables.compact_markdown_tables",
         "output_options.markdown.tables.markdown_table_multiline_separator",
         "output_options.markdown.tables.output_tables_as_markdown",
-        "output_options.tables_as_spreadsheet.enable",
-        "output_options.tables_as_spreadsheet.guess_sheet_name",
+        "page_ranges",
         "processing_control.job_failure_conditions.allowed_page_failure_ratio",
-        "processing_control.timeouts.base_in_seconds",
-        "processing_control.timeouts.extra_time_per_page_in_seconds",
+        "processing_control.timeouts",
     }
 )
 
 _RENDERED = _EVERYWHERE | {
     "crop_box",
+    "output_options.additional_outputs.word_bbox",
     "output_options.extract_printed_page_number",
-    "output_options.markdown.annotate_links",
+    "output_options.images_to_save",
     "output_options.markdown.inline_images",
-    "output_options.save_output_pdf",
     "output_options.spatial_text.preserve_very_small_text",
+    "processing_control.job_failure_conditions.fail_on_image_extraction_error",
     "processing_options.ignore.ignore_diagonal_text",
 }
 
 APPLIED: dict[str, frozenset[str]] = {
-    "pdf": frozenset(_RENDERED | {"processing_control.job_failure_conditions.fail_on_image_extraction_error"}),
-    "image": frozenset(_RENDERED),
-    "office": frozenset(_EVERYWHERE | {"output_options.markdown.annotate_links"}),
-    "text": frozenset(_EVERYWHERE | {"output_options.markdown.annotate_links"}),
+    "pdf": _RENDERED | {"output_options.save_output_pdf"},
+    "image": _RENDERED,
+    "office": _EVERYWHERE
+    | {
+        "input_options.presentation.include_hidden_slides",
+        "input_options.spreadsheet.include_hidden_sheets",
+        "output_options.images_to_save.embedded",
+    },
+    "text": _EVERYWHERE,
 }
-"""Per kind of document the options (or groups) that do something; `unapplied` names the rest."""
+"""Per kind of document the options that do something, or groups of them; `unapplied` names the rest. One of several
+values of a list is written like a member of a group."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class EngineOptions:
     save_pdf: bool = False
     spreadsheet: bool = False
     guess_sheet_names: bool = True
+    include_hidden: bool = False
     ignore_diagonal_text: bool = False
     very_small_text: bool = False
     fail_on_image_error: bool = False
@@ -99,6 +104,7 @@ class EngineOptions:
     @classmethod
     def of(cls, configuration: dict[str, Any]) -> EngineOptions:
         """Read a create body; groups and fields that are missing or null have their defaults."""
+        inputs = _group(configuration, "input_options")
         output = _group(configuration, "output_options")
         markdown = _group(output, "markdown")
         tables = _group(markdown, "tables")
@@ -128,6 +134,10 @@ class EngineOptions:
             save_pdf=bool(output.get("save_output_pdf")),
             spreadsheet=bool(sheets.get("enable")),
             guess_sheet_names=sheets.get("guess_sheet_name") is not False,
+            include_hidden=bool(
+                _group(inputs, "presentation").get("include_hidden_slides")
+                or _group(inputs, "spreadsheet").get("include_hidden_sheets")
+            ),
             ignore_diagonal_text=bool(_group(processing, "ignore").get("ignore_diagonal_text")),
             very_small_text=bool(_group(output, "spatial_text").get("preserve_very_small_text")),
             fail_on_image_error=bool(_group(control, "job_failure_conditions").get("fail_on_image_extraction_error")),
@@ -209,5 +219,7 @@ def _set_options(group: dict[str, Any], prefix: str = "") -> Iterator[str]:
             continue
         if isinstance(value, dict):
             yield from _set_options(value, f"{path}.")
+        elif isinstance(value, list) and all(isinstance(part, str) for part in value):
+            yield from (f"{path}.{part}" for part in value)
         else:
             yield path
