@@ -7,6 +7,7 @@ other reader and fails when there is less or more than the size found at first.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 import weakref
 from collections import deque
@@ -189,7 +190,9 @@ class RemoteSequential:
     name: str
 
     def _open(self) -> BinaryIO:
-        opened: BinaryIO = self.fs.open(self.path, "rb", block_size=REMOTE_PIECE)
+        # Caches keep the block size of the first reader and refuse others.
+        options = {} if is_cache(self.fs) else {"block_size": REMOTE_PIECE}
+        opened: BinaryIO = self.fs.open(self.path, "rb", **options)
         return opened
 
     def peek(self, start: int, end: int) -> bytes:
@@ -203,6 +206,26 @@ class RemoteSequential:
         async with aclosing(_exactly(self.size, self.name, self._open)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+
+def remote_content(fs: Any, path: str, size: int, name: str) -> Remote | RemoteSequential:
+    """The way to read that suits this filesystem.
+
+    Ranges where `cat_file` fetches just a range; the one that fsspec supplies opens the file anew for each.
+    """
+    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
+
+    supplied = type(fs).cat_file is AbstractFileSystem.cat_file and not getattr(fs, "async_impl", False)
+    if supplied or is_cache(fs) or not {"start", "end"} <= set(inspect.signature(fs.cat_file).parameters):
+        return RemoteSequential(fs, path, size, name)
+    return Remote(fs, path, size, name)
+
+
+def is_cache(fs: Any) -> bool:
+    """Whether `fs` is one of fsspec's caches in front of another filesystem."""
+    from fsspec.implementations.cached import CachingFileSystem  # type: ignore[import-untyped]
+
+    return isinstance(fs, CachingFileSystem)
 
 
 class _Handle:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from llama_cloud_ext.errors import SourceError
-from llama_cloud_ext.wire.source_content import unreadable
+from llama_cloud_ext.wire.source_content import is_cache, unreadable
 from llama_cloud_ext.wire.source_names import label, redact
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(://|::)")
@@ -57,6 +57,12 @@ def locate(path: str, fs: Any = None, *, given: Any = None) -> Local | InFilesys
         fs, path = _filesystem_of(path)
     if fs is None:
         return Local(_absolute(path))
+    if not hasattr(fs, "cat_file"):
+        raise SourceError(
+            f"{label(given)} cannot be read: fs is a {type(fs).__name__}, not an fsspec filesystem.",
+            hint='Pass what fsspec.filesystem("s3", ...) returns, or leave fs out for local paths and URLs.',
+            file=label(given),
+        )
     fs, path = _innermost(fs, path)
     if _is_kind(fs, "local", "LocalFileSystem"):
         return Local(_absolute(_local_path(fs, path, is_url=is_url)))
@@ -141,12 +147,7 @@ def _identity(fs: Any, path: str) -> str:
         outer = fs.storage_options.get("target_protocol")
         archive = archive if "://" in archive or not outer else f"{outer}://{archive}"
         return f"{protocol}://{path}::{redact(archive)}"
-    return redact(path) if path.startswith(f"{protocol}://") else f"{protocol}://{path}"
-
-
-def is_cache(fs: Any) -> bool:
-    """Whether `fs` is one of fsspec's caches in front of another filesystem."""
-    return _is_kind(fs, "cached", "CachingFileSystem")
+    return redact(path) if _SCHEME.match(path) else f"{protocol}://{path}"
 
 
 def _is_kind(fs: Any, module: str, name: str) -> bool:

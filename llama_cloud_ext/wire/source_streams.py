@@ -14,7 +14,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 from llama_cloud_ext.errors import SourceError
@@ -98,7 +98,8 @@ def snapshot(stream: Any) -> tuple[InMemory | Spooled, str]:
             raise unreadable(name, error) from error
         finally:
             if position is not None:
-                stream.seek(position)
+                with suppress(OSError, ValueError):  # it was closed meanwhile; the copy is what matters
+                    stream.seek(position)
 
 
 def _rewind(stream: Any) -> int | None:

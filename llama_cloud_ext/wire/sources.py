@@ -7,7 +7,6 @@ too large) before any request is made.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import io
 import os
 import stat
@@ -22,10 +21,9 @@ from llama_cloud_ext.wire.source_content import (
     Content,
     InMemory,
     LocalFile,
-    Remote,
-    RemoteSequential,
     check_size,
     head_and_tail,
+    remote_content,
     unreadable,
 )
 from llama_cloud_ext.wire.source_locations import (
@@ -33,7 +31,6 @@ from llama_cloud_ext.wire.source_locations import (
     Local,
     could_be_path,
     hint_for_missing,
-    is_cache,
     is_web_url,
     locate,
 )
@@ -42,6 +39,7 @@ from llama_cloud_ext.wire.source_names import (
     choose_name,
     clean_name,
     label,
+    redact,
     url_name,
     url_without_secrets,
 )
@@ -199,7 +197,7 @@ def _from_location(location: Local | InFilesystem, info: dict[str, Any], given: 
     if isinstance(location, Local):
         return _from_local(location.path, info, name)
     fs, path = location.fs, location.path
-    name = label(location.identity)
+    name, names = label(location.identity), [redact(path)]
     try:
         found = fs.info(path)
     except Exception as error:
@@ -213,18 +211,8 @@ def _from_location(location: Local | InFilesystem, info: dict[str, Any], given: 
                 content, _ = snapshot(stream)
         except Exception as error:
             raise unreadable(name, error) from error
-        return _finish(content, location.identity, location.identity, [path], info, name)
-    kind = Remote if _reads_ranges(fs) else RemoteSequential
-    return _finish(kind(fs, path, size, name), location.identity, location.identity, [path], info, name)
-
-
-def _reads_ranges(fs: Any) -> bool:
-    """Whether `cat_file` fetches just a range. The one that fsspec supplies opens the file anew for each."""
-    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
-
-    if is_cache(fs) or (type(fs).cat_file is AbstractFileSystem.cat_file and not getattr(fs, "async_impl", False)):
-        return False
-    return {"start", "end"} <= set(inspect.signature(fs.cat_file).parameters)
+        return _finish(content, location.identity, location.identity, names, info, name)
+    return _finish(remote_content(fs, path, size, name), location.identity, location.identity, names, info, name)
 
 
 def _from_local(path: str, info: dict[str, Any], name: str) -> Source:

@@ -64,7 +64,7 @@ async def content(source: Source) -> bytes:
     return b"".join([chunk async for chunk in source.chunks()])
 
 
-@pytest.mark.parametrize("kind", ["url", "path", "str", "s3a", "cached", "open file"])
+@pytest.mark.parametrize("kind", ["url", "path", "str", "s3a", "cached", "block cache", "open file"])
 async def test_a_file_on_s3(s3: Any, kind: str) -> None:
     """Ensure that a file on S3, given in any way, has one name, identity and content, and can be sent again."""
 
@@ -76,6 +76,7 @@ async def test_a_file_on_s3(s3: Any, kind: str) -> None:
             "url": "s3://papers/2024/report.pdf",
             "path": PurePosixPath("papers/2024/report.pdf"),
             "s3a": "s3a://papers/2024/report.pdf",
+            "block cache": "blockcache::s3://papers/2024/report.pdf",
             "cached": "simplecache::s3://papers/2024/report.pdf",
         }.get(kind, "papers/2024/report.pdf")
         return resolve_source(given, fs=s3 if kind in {"path", "str"} else None)

@@ -386,6 +386,34 @@ def test_hosts_are_part_of_the_identity() -> None:
     assert (one.identity, two.identity) == ("sftp://one/in/a.pdf", "sftp://two/in/a.pdf")
 
 
+async def test_a_caching_filesystem(memory: MemoryFileSystem, tmp_path: Path) -> None:
+    """Ensure that a file behind a cache can be sent, and is known by where it comes from."""
+    cache = fsspec.filesystem("filecache", target_protocol="memory", cache_storage=str(tmp_path))
+    source = resolve_source("/docs/report.pdf", fs=cache)
+    assert source.identity == "memory:///docs/report.pdf"
+    assert await content(source) == await content(source) == PDF
+
+
+def test_a_filesystem_of_addresses_shows_no_queries() -> None:
+    """Ensure that a filesystem whose paths are URLs gives neither name nor identity a signature."""
+
+    class Web(Ranged):
+        protocol = ("http", "https")
+
+        @classmethod
+        def _strip_protocol(cls, path: Any) -> Any:
+            return path
+
+    source = resolve_source("https://me:pw@host/d/a.pdf?sig=1", fs=Web())
+    assert (source.name, source.identity, source.url) == ("a.pdf", "https://host/d/a.pdf", None)
+
+
+def test_a_filesystem_of_another_kind() -> None:
+    """Ensure that an object that is no fsspec filesystem is refused by its type."""
+    with pytest.raises(SourceError, match="fs is a object, not an fsspec filesystem"):
+        resolve_source("a.pdf", fs=object())
+
+
 # --- URLs
 
 
