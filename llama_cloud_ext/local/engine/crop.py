@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 
@@ -32,29 +34,27 @@ class CropBox:
         return (self.top, 1.0 - self.right, 1.0 - self.bottom, self.left)
 
 
-def cut_png(png: bytes, left: float, top: float, right: float, bottom: float) -> bytes:
-    """Cut a picture to a box.
+def cut_png(png: bytes, boxes: Sequence[tuple[float, float, float, float]]) -> list[bytes]:
+    """Cut parts out of a picture.
 
     Args:
         png: The picture.
-        left: As a share of its width, like `right`; `top` and `bottom` are shares of its height. The box is
-            clipped to the picture, and is at least one pixel wide and high.
-        top: Upper edge.
-        right: Right edge.
-        bottom: Lower edge.
+        boxes: Left, top, right and bottom of each part, as shares of the picture's width and height. They are clipped
+            to the picture, and are at least one pixel wide and high.
 
     Returns:
-        The cut picture as PNG.
+        The parts as PNG, in the order of the boxes.
     """
-    from io import BytesIO
-
     from PIL import Image
 
+    parts: list[bytes] = []
     with Image.open(BytesIO(png)) as picture:
         width, height = picture.size
-        x = min(max(int(left * width), 0), width - 1)
-        y = min(max(int(top * height), 0), height - 1)
-        box = (x, y, max(min(round(right * width), width), x + 1), max(min(round(bottom * height), height), y + 1))
-        cut = BytesIO()
-        picture.crop(box).save(cut, format="PNG")
-    return cut.getvalue()
+        for left, top, right, bottom in boxes:
+            x = min(max(int(left * width), 0), width - 1)
+            y = min(max(int(top * height), 0), height - 1)
+            box = (x, y, max(min(round(right * width), width), x + 1), max(min(round(bottom * height), height), y + 1))
+            part = BytesIO()
+            picture.crop(box).save(part, format="PNG", compress_level=3)
+            parts.append(part.getvalue())
+    return parts

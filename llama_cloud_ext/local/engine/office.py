@@ -15,8 +15,8 @@ from llama_cloud_ext.local.engine.named_file import with_suffix
 from llama_cloud_ext.local.engine.ooxml import hidden_sheets_of, media_names_of, slides_of
 from llama_cloud_ext.local.engine.options import EngineOptions, Watch
 from llama_cloud_ext.local.engine.page_selection import selected_pages
-from llama_cloud_ext.local.engine.pdf import IMAGE_TYPES
 from llama_cloud_ext.local.engine.result import EngineError, EngineImage, EnginePage, EngineResult
+from llama_cloud_ext.local.engine.screenshots import content_type
 from llama_cloud_ext.local.engine.tables import table_item
 
 if TYPE_CHECKING:
@@ -169,10 +169,12 @@ def _images(extracted: ExtractionResult, path: Path, options: EngineOptions) -> 
     images: list[Any] = extracted.images or []
     names = media_names_of(path)
     found: dict[str, EngineImage] = {}
-    for index, image in enumerate(images, start=1):
+    for index, image in enumerate(images):
         kind = str(image.get("format") or "png").lower()
         page = image.get("page_number") or 1
         content = bytes(image["data"])
-        name = names.get(sha256(content).digest(), f"image_{index}.{kind}")
-        found.setdefault(name, EngineImage(name, page, "embedded", content, IMAGE_TYPES.get(kind, f"image/{kind}")))
+        name = f"image_{index}.{kind}"
+        if name not in extracted.content:  # the text of slides refers to pictures by their names in the file
+            name = names.get(sha256(content).digest(), name)
+        found.setdefault(name, EngineImage(name, page, "embedded", content, content_type(kind)))
     return list(found.values())

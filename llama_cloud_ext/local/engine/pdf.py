@@ -6,6 +6,7 @@ interpreter lock for most of its work, so callers run one parse per thread.
 
 from __future__ import annotations
 
+import base64
 import importlib.metadata
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from llama_cloud_ext.local.engine.options import EngineOptions, Watch
 from llama_cloud_ext.local.engine.page_selection import as_ranges, selected_pages
 from llama_cloud_ext.local.engine.result import EngineError, EngineImage, EnginePage, EngineResult
 from llama_cloud_ext.local.engine.running_heads import find_printed_numbers, mark_running_heads
-from llama_cloud_ext.local.engine.screenshots import DPI, figure_crops, screenshot
+from llama_cloud_ext.local.engine.screenshots import DPI, content_type, figure_crops, figure_pictures, screenshot
 
 if TYPE_CHECKING:
     from liteparse import ParsedPage
@@ -30,8 +31,6 @@ PORTION = 500
 
 MOST_PAGES = 20_000
 """More pages than this would fill the memory; page_ranges selects a part of such a document."""
-
-IMAGE_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
 
 
 def parse_pdf(
@@ -93,6 +92,7 @@ class _Reading:
         self.images: list[EngineImage] = []
         self.words: list[dict[str, Any]] = []
         self.shots: dict[int, bytes] = {}
+        self.embedded: dict[str, EngineImage] = {}
 
     def add(self, parsed: Parsed) -> None:
         self.total = parsed.total_pages
@@ -106,8 +106,7 @@ class _Reading:
         for shot in parsed.screenshots:
             self.shots[shot.page_num] = shot.image_bytes
             self.images.append(screenshot(shot.page_num, shot.image_bytes))
-        if self.options.saves("embedded") or self.options.inline_images:
-            self.images += [_embedded(image) for image in parsed.images]
+        self.embedded.update((image.filename, image) for image in map(_embedded, parsed.images))
 
     def _page(self, page: ParsedPage) -> EnginePage:
         items: list[dict[str, Any]] = []
@@ -154,7 +153,7 @@ def _pass(named: Path, file_name: str, options: EngineOptions, tessdata: Path | 
         keep_headers_footers=True,
         extract_blocks=rich,
         extract_annotations=rich,
-        extract_images=rich and (options.saves("embedded") or options.inline_images or options.fail_on_image_error),
+        extract_images=rich and _needs_embedded(options),
         extract_screenshots=options.saves("screenshot"),
         emit_word_boxes=options.words,
         preserve_very_small_text=options.very_small_text,
@@ -172,26 +171,29 @@ def _complete(named: Path, pages: list[EnginePage], reading: _Reading, options: 
     mark_running_heads(pages)
     if options.printed_page_numbers:
         find_printed_numbers(pages)
-    if options.saves("layout") and not options.inline_images:
-        reading.images += figure_crops(named, pages, reading.shots)
     if options.inline_images:
-        _inline(pages, reading)
+        _inline(pages, reading.embedded)
+    elif options.images is None:
+        reading.images += figure_pictures(pages, reading.embedded)
+    elif options.saves("layout"):
+        reading.images += figure_crops(named, pages, reading.shots)
+    if options.saves("embedded"):
+        reading.images += reading.embedded.values()
     for page in pages:
         page.markdown = joined([item for item in page.items if item["type"] not in {"header", "footer"}])
 
 
-def _inline(pages: list[EnginePage], reading: _Reading) -> None:
-    import base64
+def _needs_embedded(options: EngineOptions) -> bool:
+    return options.images is None or options.saves("embedded") or options.inline_images or options.fail_on_image_error
 
-    pictures = {image.filename: image for image in reading.images if image.category == "embedded"}
+
+def _inline(pages: list[EnginePage], embedded: dict[str, EngineImage]) -> None:
     for page in pages:
         for item in page.items:
-            picture = pictures.get(item["url"]) if item["type"] == "image" else None
+            picture = embedded.get(item["url"]) if item["type"] == "image" else None
             if picture is not None:
                 data = base64.b64encode(picture.content).decode()
                 item["md"] = f"![{item['caption']}](data:{picture.content_type};base64,{data})"
-    if not reading.options.saves("embedded"):
-        reading.images = [image for image in reading.images if image.category != "embedded"]
 
 
 def _embedded(image: Any) -> EngineImage:
@@ -202,7 +204,7 @@ def _embedded(image: Any) -> EngineImage:
         image.page,
         "embedded",
         image.bytes,
-        IMAGE_TYPES.get(kind, f"image/{kind}"),
+        content_type(kind),
         {name: round(value, 2) for name, value in place.items()},
     )
 
