@@ -46,6 +46,16 @@ def _version_is_known(configuration: ParseConfiguration) -> str | None:
     return f"version={version!r} is neither 'latest' nor a date like '2026-10-16'"
 
 
+def _auto_mode_versions_are_known(configuration: ParseConfiguration) -> str | None:
+    options = configuration.processing_options
+    for index, rule in enumerate((options.auto_mode_configuration if options else None) or []):
+        version = rule.parsing_conf.version
+        if version not in (None, "latest") and not _is_date(version):
+            path = f"processing_options.auto_mode_configuration[{index}].parsing_conf.version"
+            return f"{path}={version!r} is neither 'latest' nor a date like '2026-10-16'"
+    return None
+
+
 def _is_date(version: str) -> bool:
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", version, re.ASCII):
         return False
@@ -144,6 +154,7 @@ def _user_metadata_leaves_our_key(configuration: ParseConfiguration) -> str | No
 
 _RULES: tuple[Rule, ...] = (
     _version_is_known,
+    _auto_mode_versions_are_known,
     _configured_needs_a_configuration,
     _agentic_options_need_a_model,
     _fast_options_need_fast,

@@ -70,6 +70,14 @@ def test_every_setting_of_v1_is_accounted_for() -> None:
     assert not LEGACY_OPTIONS.keys() & SAME_NAMES
 
 
+def test_names_that_stayed_are_options_of_the_reader() -> None:
+    """Ensure what is said to have kept its name, or to be a setting of the reader, is one."""
+    from llama_cloud_ext import LlamaParseReader
+
+    assert LlamaParseReader.model_fields.keys() >= SAME_NAMES | OF_THE_READER
+    assert not LEGACY_OPTIONS.keys() & LlamaParseReader.model_fields.keys()
+
+
 @pytest.mark.parametrize("name", sorted(LEGACY_OPTIONS))
 def test_new_places_exist(name: str) -> None:
     """Ensure each new place is an option that there is, and each setting without one says why."""

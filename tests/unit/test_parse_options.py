@@ -227,6 +227,10 @@ def test_shortcuts_and_defaults(written: dict[str, Any], body: dict[str, Any]) -
         ({"result_type": "md"}, ["result_type", "markdown, text"]),
         ({"version": "newest"}, ["version='newest'", "'latest'"]),
         ({"version": "2026-13-01"}, ["version='2026-13-01'"]),
+        (
+            {"processing_options": {"auto_mode_configuration": [{"parsing_conf": {"tier": "fast", "version": "new"}}]}},
+            ["auto_mode_configuration[0].parsing_conf.version='new'", "'latest'"],
+        ),
         ({"max_pages": 0}, ["max_pages", "greater than or equal to 1"]),
         ({"target_pages": "0,2"}, ["target_pages='0,2'", "v1"]),
         ({"page_ranges": {"target_pages": "3-1"}}, ["target_pages='3-1'", "backwards"]),

@@ -145,7 +145,7 @@ def _explain_choice(value: object, expected: str) -> str:
 
 def _model_named(name: str) -> type[BaseModel]:
     # A group's own error knows its class by name only; names of groups are unique, as the API spells them.
-    return next(model for model in _descendants(StrictModel) if model.__name__ == name)
+    return next((model for model in _descendants(StrictModel) if model.__name__ == name), StrictModel)
 
 
 def _descendants(model: type[_Model]) -> Iterator[type[_Model]]:
