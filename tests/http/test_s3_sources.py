@@ -19,6 +19,7 @@ from llama_cloud_ext.wire import source_content
 from llama_cloud_ext.wire.multipart import MultipartBody
 from llama_cloud_ext.wire.sources import Source, resolve_source
 from tests.http.test_upload_memory import ALLOWED, measure
+from tests.http.upload_sink import upload_sink
 
 PDF = b"%PDF-1.7\n" + bytes(range(256)) * 20_000
 BIG = 48 * 1024 * 1024
@@ -64,7 +65,7 @@ async def content(source: Source) -> bytes:
     return b"".join([chunk async for chunk in source.chunks()])
 
 
-@pytest.mark.parametrize("kind", ["url", "path", "str", "s3a", "cached", "block cache", "open file"])
+@pytest.mark.parametrize("kind", ["url", "path", "str", "s3a", "cached", "block cache", "open file", "asynchronous"])
 async def test_a_file_on_s3(s3: Any, kind: str) -> None:
     """Ensure that a file on S3, given in any way, has one name, identity and content, and can be sent again."""
 
@@ -79,6 +80,8 @@ async def test_a_file_on_s3(s3: Any, kind: str) -> None:
             "block cache": "blockcache::s3://papers/2024/report.pdf",
             "cached": "simplecache::s3://papers/2024/report.pdf",
         }.get(kind, "papers/2024/report.pdf")
+        if kind == "asynchronous":  # an instance that belongs to an event loop of its user's
+            return resolve_source(given, fs=s3fs.S3FileSystem(asynchronous=True))
         return resolve_source(given, fs=s3 if kind in {"path", "str"} else None)
 
     source = await asyncio.to_thread(resolve)
@@ -128,6 +131,18 @@ async def test_an_object_that_is_replaced(s3: Any) -> None:
             await content(source)
 
 
+async def test_a_replaced_object_ends_the_request(s3: Any) -> None:
+    """Ensure that the error of a changed object comes out of a real HTTP request as it is."""
+    s3.pipe_file("papers/changing.pdf", PDF)
+    source = await asyncio.to_thread(resolve_source, "s3://papers/changing.pdf")
+    s3.pipe_file("papers/changing.pdf", PDF[:-5])
+    body = MultipartBody([], "file", source)
+    with upload_sink() as address:
+        async with httpx.AsyncClient() as client:
+            with pytest.raises(SourceError, match="changed while"):
+                await client.post(address, content=body, headers=body.headers)
+
+
 async def test_a_retry_reads_s3_again(s3: Any) -> None:
     """Ensure that a body whose first sending failed is sent again from its first byte."""
     source = await asyncio.to_thread(resolve_source, "s3://papers/2024/report.pdf")
@@ -151,7 +166,7 @@ async def test_a_retry_reads_s3_again(s3: Any) -> None:
 
 def test_s3_uploads_need_little_memory(s3: Any, environment: dict[str, str]) -> None:
     """Ensure that a file on S3, read with s3fs, raises peak memory by at most 16 MiB, however large it is."""
-    s3.pipe_file("papers/small.pdf", b"%PDF-1.7" + bytes(5_000_000))
+    s3.pipe_file("papers/small.pdf", b"%PDF-1.7" + bytes(5_000))
     s3.pipe_file("papers/big.pdf", b"%PDF-1.7" + bytes(BIG))
     result = measure("s3", "s3://papers/big.pdf", SMALL_FILE="s3://papers/small.pdf", **environment)
     assert result["size"] == BIG + 8

@@ -361,14 +361,15 @@ async def test_a_filesystem_that_does_not_know_the_size() -> None:
     assert await content(source) == PDF
 
 
-async def test_an_asynchronous_filesystem() -> None:
-    """Ensure that an instance made for its user's own event loop can be read from ours."""
-    from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
+async def test_an_asynchronous_filesystem(memory: MemoryFileSystem) -> None:
+    """Ensure that fsspec's asynchronous wrapper, which belongs to its user's event loop, is read by what it wraps."""
 
-    memory = fsspec.filesystem("memory")
-    memory.pipe("/async/report.pdf", PDF)
-    source = resolve_source("/async/report.pdf", fs=AsyncFileSystemWrapper(memory, asynchronous=True))
-    assert source.identity == "memory:///async/report.pdf"
+    class Wrapper(Ranged):
+        asynchronous = True
+        sync_fs = memory
+
+    source = resolve_source("/docs/report.pdf", fs=Wrapper())
+    assert source.identity == "memory:///docs/report.pdf"
     assert await content(source) == PDF
 
 
