@@ -107,7 +107,7 @@ class Bench:
     def python(self, client: str, *arguments: str) -> str:
         """Run the client's Python; its standard output."""
         environment = clean_environment(PYTHONPATH=str(ROOT)) if client == OURS else clean_environment()
-        done = subprocess.run(  # noqa: S603 - our own scripts
+        done = subprocess.run(
             [str(self.pythons[client]), *arguments],
             capture_output=True,
             text=True,

@@ -155,7 +155,7 @@ class SimulatedCloud:
         root = Path(__file__).parents[2]
         command = [sys.executable, "-m", "tests.benchmarks.simulated_cloud", "--port", "0", "--until-stdin-closes"]
         environment = {**os.environ, "PYTHONPATH": str(root)}
-        self._process = subprocess.Popen(  # noqa: S603 - our own module
+        self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root, env=environment
         )
         assert self._process.stdout is not None

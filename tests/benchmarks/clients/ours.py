@@ -69,10 +69,10 @@ def upload(base_url: str, warm_up: str, path: str) -> dict[str, Any]:
 
 def documents(pages: int) -> dict[str, Any]:
     """Build the documents of a long result, and as many bare ones with the same text and metadata."""
-    from llama_cloud_ext.parse.result import ParseResult
     from llama_index.core import Document
 
     from llama_cloud_ext.parse.metadata import SourceIdentity
+    from llama_cloud_ext.parse.result import ParseResult
 
     response = {
         "job": {"id": "pjb-1", "project_id": "p", "status": "COMPLETED"},
