@@ -149,7 +149,10 @@ class Downloader:
         prefix = urlsplit(base).path
         if prefix and url.startswith("/") and not url.startswith(("//", f"{prefix}/")):
             return f"{base}{url}"
-        return urljoin(f"{base}/", url)
+        try:
+            return urljoin(f"{base}/", url)
+        except ValueError as error:
+            raise DownloadError("this is no valid address", url=url.partition("?")[0], transient=False) from error
 
 
 def _check_whole(response: httpx.Response, size: int, url: str) -> None:

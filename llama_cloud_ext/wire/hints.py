@@ -48,7 +48,7 @@ _MESSAGES: tuple[tuple[int, str, str], ...] = (
     (400, r"schema_validation", "Make the schema smaller: see the limits in the schema design guide."),
     (400, r"inputs_invalid: parse job .* is not completed", "Wait for the parse job to complete, then extract."),
     (400, r"inputs_invalid", "Check the file id, the parse job id and the other inputs."),
-    (413, r"file size exceeds .*mb limit", "Send a smaller file: split it, or compress its images."),
+    (413, r"file size exceeds .*mb limit", "Extraction takes only smaller files: split it, or compress its images."),
     (400, r"agent name must have at least some alphanumeric", "Put letters or digits into the agent's name."),
     (400, r"cannot delete the default extraction agent", "Leave the default agent: the service itself owns it."),
     (403, r"access denied to the specified file", "Upload the file to this project: it belongs to another one."),

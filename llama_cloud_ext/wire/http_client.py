@@ -100,11 +100,9 @@ class HttpClient:
                         return
                 finally:
                     await response.aclose()
-                target = urljoin(url, location)
                 if response.status_code == 303 and method not in ("GET", "HEAD"):
                     method, content = "GET", None
-                self._check_redirect(method, target, line)
-                url = target
+                url = self._redirected(method, url, location, line)
             raise TransportError("redirected too often", request=line, transient=False)
         except httpx.InvalidURL as error:
             raise TransportError(f"this is no valid address: {error}", request=line, transient=False) from error
@@ -133,16 +131,23 @@ class HttpClient:
             return ports[0] == ports[1]
         return (own.scheme, other.scheme) == ("http", "https") and ports == (80, 443)
 
-    def _check_redirect(self, method: str, target: str, line: str) -> None:
-        if urlsplit(target).scheme not in _DEFAULT_PORTS:
+    def _redirected(self, method: str, url: str, location: str, line: str) -> str:
+        """Where a redirect leads, unless following it would give something away."""
+        try:
+            target = urljoin(url, location)
+            parts = urlsplit(target)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in _DEFAULT_PORTS:
             raise TransportError("redirected to something that is no http address", request=line, transient=False)
         if method not in ("GET", "HEAD") and not self._is_own(target):
             raise TransportError(
-                f"redirected to another host ({urlsplit(target).netloc}), which must not get the request's content",
+                f"redirected to another host ({parts.netloc}), which must not get the request's content",
                 request=line,
                 transient=False,
                 hint="If that is the service's address, give it as base_url=.",
             )
+        return target
 
 
 def _build(settings: Settings) -> httpx.AsyncClient:
@@ -154,10 +159,11 @@ def _build(settings: Settings) -> httpx.AsyncClient:
         return httpx.AsyncClient(headers=headers, transport=_local_transport(settings.base_url))
     if settings.transport is not None:
         return httpx.AsyncClient(headers=headers, transport=settings.transport)
+    tls = _tls(settings.verify)
     try:
         return httpx.AsyncClient(
             headers=headers,
-            verify=_tls(settings.verify),
+            verify=tls,
             proxy=settings.proxy,
             limits=httpx.Limits(
                 max_connections=_MOST_CONNECTIONS,
@@ -176,6 +182,8 @@ def _build(settings: Settings) -> httpx.AsyncClient:
 
 def _tls(verify: Any) -> Any:
     """What httpx takes: a flag or a context; the path of CA certificates is loaded here."""
+    if verify is True:
+        return _default_tls()
     if not isinstance(verify, str):
         return verify
     import ssl
@@ -191,6 +199,14 @@ def _tls(verify: Any) -> Any:
             option="verify",
             hint="Pass the path of a PEM file, or of a folder made by `openssl rehash`.",
         ) from error
+
+
+@functools.cache
+def _default_tls() -> Any:
+    """One context for all clients of the process: each holds about a megabyte of certificates."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _local_transport(address: str) -> httpx.AsyncBaseTransport:

@@ -16,14 +16,18 @@ __all__ = ["RateLimiter"]
 _MINUTE = 60.0
 # Requests travel for differing times: the service's minute may begin a little after ours.
 _MARGIN = 0.5
-# The recent past whose pace is halved at the first 429.
+# The recent past whose pace is halved at the first 429, and the least that it is taken for: a single 429 in quiet
+# traffic says little.
 _RECENT = 5.0
-# Never slower than this many requests a second, so that a mistaken brake comes off again.
-_SLOWEST = 4 / _MINUTE
-# Each second without a 429 gives back this share of the pace at which the last one came.
-_RECOVERY = 0.02
-# With no 429 for this long the brake comes off altogether.
-_FORGIVEN = 300.0
+_LEAST_KNOWN = 4.0
+# Never slower than this many requests a second, or it would take minutes to find out that the service is well again.
+_SLOWEST = 10 / _MINUTE
+# Each accepted request gives back this share of the pace. About nine of them make up for one 429: where fewer than one
+# answer in ten is a 429 the pace grows, so that stray ones cost nothing, and at a real limit it stays just there.
+_RECOVERY = 0.08
+# The brake comes off at this pace (or at twice the one that brought the last 429), or with no 429 for so many seconds.
+_FAST = 30.0
+_FORGIVEN = 120.0
 
 
 class RateLimiter:
@@ -61,7 +65,6 @@ class RateLimiter:
         self._pace: float | None = None
         self._pace_at_brake = 0.0
         self._braked_at = float("-inf")
-        self._adapted_at = float("-inf")
         self._turn = asyncio.Lock()  # first come, first served; a cancelled waiter just leaves the queue
 
     @property
@@ -80,7 +83,8 @@ class RateLimiter:
                 await self._sleep(wait)
             # Nothing is awaited from here on: a turn is either not taken or taken for good.
             now = self._clock()
-            self._sent.append(now) if self._most is not None else None
+            if self._most is not None:
+                self._sent.append(now)
             self._recent.append(now)
             _forget(self._recent, now - _RECENT)
             return now
@@ -97,27 +101,26 @@ class RateLimiter:
             return
         _forget(self._recent, now - _RECENT)
         _forget(self._served, now - _MINUTE)
-        before = self._pace if self._pace is not None else max(1.0, len(self._recent)) / _RECENT
+        before = self._pace if self._pace is not None else max(_LEAST_KNOWN, len(self._recent) / _RECENT)
         self._pace_at_brake = before
         self._pace = max(before / 2, len(self._served) / _MINUTE, _SLOWEST)
-        self._braked_at = self._adapted_at = now
+        self._braked_at = now
 
     def speed_up(self) -> None:
-        """Take an accepted request into account: the brake eases with the time since the last 429."""
+        """Take an accepted request into account: each one eases the brake a little."""
         now = self._clock()
         self._served.append(now)
         _forget(self._served, now - _MINUTE)
-        if self._pace is None:
-            return
-        if now - self._braked_at > _FORGIVEN:
-            self._pace = None
-            return
-        self._pace += self._pace_at_brake * _RECOVERY * (now - self._adapted_at)
-        self._adapted_at = now
+        if self._pace is not None:
+            self._pace *= 1 + _RECOVERY
+            if self._pace > max(_FAST, 2 * self._pace_at_brake):
+                self._pace = None
 
     def _wait(self) -> float:
         """Seconds until the next request may pass; 0 or less for now."""
         now = self._clock()
+        if self._pace is not None and now - self._braked_at > _FORGIVEN:
+            self._pace = None
         wait = 0.0
         if self._most is not None and len(self._sent) == self._most:
             wait = self._sent[0] + self._window - now

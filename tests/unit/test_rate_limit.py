@@ -130,6 +130,14 @@ async def test_one_burst_brakes_once(time: FakeTime) -> None:
     assert shared.pace == pytest.approx(2.5)
 
 
+async def test_a_stray_429_in_quiet_traffic(time: FakeTime) -> None:
+    """Ensure a single 429 among few requests costs half a second, not the pace of a quiet minute."""
+    shared = limiter(time)
+    await turns(time, shared, 1)
+    shared.slow_down()
+    assert await turns(time, shared, 1) == pytest.approx([0.5])
+
+
 async def test_brake_ends_at_what_the_service_took(time: FakeTime) -> None:
     """Ensure the pace does not fall below what the service accepted within the last minute, nor to nothing."""
     shared = limiter(time)
@@ -142,22 +150,40 @@ async def test_brake_ends_at_what_the_service_took(time: FakeTime) -> None:
     time.now += 61
     for _ in range(20):
         shared.slow_down()
-    assert shared.pace == pytest.approx(4 / 60)
+    assert shared.pace == pytest.approx(10 / 60)
 
 
 async def test_pace_recovers(time: FakeTime) -> None:
-    """Ensure accepted requests bring the pace back little by little, and a quiet time lifts the brake."""
+    """Ensure accepted requests bring the pace back little by little until the brake comes off."""
     shared = limiter(time)
     await turns(time, shared, 50)
     shared.slow_down()
-    assert shared.pace is not None
-    before = shared.pace
-    time.now += 10
-    shared.speed_up()
-    assert shared.pace == pytest.approx(before + 10 * 0.02 * 10)
-    time.now += 301
-    shared.speed_up()
-    assert shared.pace is None
+    paces = []
+    while shared.pace is not None:
+        paces.append(shared.pace)
+        shared.speed_up()
+    assert paces == sorted(paces)
+    assert 15 < len(paces) < 30
+
+
+async def test_quiet_time_lifts_the_brake(time: FakeTime) -> None:
+    """Ensure the brake comes off by itself when no 429 has come for two minutes."""
+    shared = limiter(time)
+    for _ in range(20):
+        shared.slow_down()
+    time.now += 121
+    assert await turns(time, shared, 3) == [0.0] * 3
+
+
+async def test_stray_429s_do_not_stall(time: FakeTime) -> None:
+    """Ensure a service that refuses one request in twenty at random is still used at full speed."""
+    shared = limiter(time)
+    start = time.now
+    for number in range(400):
+        (turn,) = [moment + time.now for moment in await turns(time, shared, 1)]
+        time.now += 0.05
+        shared.slow_down(turn) if number % 20 == 0 else shared.speed_up()
+    assert time.now - start < 3 * 400 * 0.05
 
 
 @pytest.mark.parametrize("requests_per_minute", [60, None])
