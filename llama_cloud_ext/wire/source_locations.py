@@ -76,7 +76,11 @@ def locate(path: str, fs: Any = None, *, given: Any = None) -> Local | InFilesys
 def could_be_path(text: str) -> bool:
     """False for what no file system accepts; most likely it is the content of a file."""
     parts = re.split(r"[/\\]", text)
-    return "\0" not in text and len(text) <= _LONGEST_PATH and all(len(os.fsencode(each)) <= 255 for each in parts)
+    return (
+        "\0" not in text
+        and len(text) <= _LONGEST_PATH
+        and all(len(each.encode("utf-8", "surrogatepass")) <= 255 for each in parts)
+    )
 
 
 def hint_for_missing(path: str) -> str | None:

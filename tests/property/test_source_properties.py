@@ -99,6 +99,23 @@ async def test_a_body_has_the_length_it_says(data: bytes, name: str, fields: lis
     assert parts[-1].endswith(b"\r\n\r\n" + data + b"\r\n--" + boundary + b"--\r\n")
 
 
+@given(
+    st.sampled_from(["", "~", "./", "file://", "memory://", "nosuch://", "zip://", "simplecache::", "http://"]),
+    any_text,
+)
+def test_any_string_is_a_source_or_a_source_error(prefix: str, text: str) -> None:
+    """Ensure that any string taken for a path or URL gives a source or the one error meant for it, with a next step."""
+    try:
+        source = resolve_source(prefix + text)
+    except SourceError as caught:
+        error = caught
+    else:
+        assert source.name
+        return
+    assert error.hint
+    assert str(error)
+
+
 secrets = st.text(st.sampled_from("abcXYZ019-_+="), min_size=8, max_size=20).map(lambda text: f"Zq{text}qZ")
 
 
