@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from llama_cloud_ext.wire.models import parse_items
 from llama_cloud_ext.wire.models.parse_items import Item, ListItem, TableItem, TextItem, UnknownItem, read_item
 from llama_cloud_ext.wire.models.parse_response import JobRecord, ParseResponse, ParseStatus, job_failure_code
-from llama_cloud_ext.wire.models.tolerant import TolerantModel, attribute
+from llama_cloud_ext.wire.models.tolerant import TolerantModel, as_text, attribute
 
 BOX = {"x": 72.0, "y": 90.5, "w": 200.0, "h": 14.0, "confidence": 0.9, "label": "text", "r": 0, "start_index": 0}
 ITEMS: list[dict[str, Any]] = [
@@ -265,6 +265,21 @@ def test_neighbouring_types_keep_their_meaning() -> None:
     assert [(page.page_number, page.markdown) for page in response.markdown] == [(4, "x"), (5, "5"), (6, "")]
     page = response.metadata[0]
     assert (page.page_number, page.printed_page_number, page.confidence, page.cost_optimized) == (1, "12", 1.0, True)
+
+
+def test_numbers_too_long_to_write_are_no_text() -> None:
+    """Ensure a number of thousands of digits does not raise where a string is expected."""
+    huge = 10**5000
+    job = JobRecord({"id": huge, "usage": {"credits": huge}})
+    assert read(job).usage.credits is None
+    assert as_text(huge) in (None, "1" + "0" * 5000)  # Python 3.10 before 3.10.7 has no limit
+
+
+def test_pages_keep_their_number_apart_from_their_document() -> None:
+    """Ensure a page that is copied or pickled alone keeps the number that its place gave it."""
+    page = ParseResponse({"markdown": [{"page_number": 8}, {"markdown": "x"}]}).markdown[1]
+    for same in (copy.deepcopy(page), pickle.loads(pickle.dumps(page))):  # noqa: S301
+        assert (same.page_number, same.markdown, same) == (9, "x", page)
 
 
 def test_unknown_items_keep_their_json() -> None:
