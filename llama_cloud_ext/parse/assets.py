@@ -26,9 +26,9 @@ S = TypeVar("S")
 
 # Enough to fill a connection; more only adds sockets and memory.
 _CONCURRENT_DOWNLOADS = 16
-# What storage answers for a URL whose time is over: S3 and GCS 400 or 403, others 404 or 410. 200 stands for a body
-# that is not the file (an error document with the wrong status).
-_WORTH_A_FRESH_URL = frozenset({200, 400, 403, 404, 410})
+# What storage answers for a URL whose time is over: S3 and GCS 400 or 403, others 401, 404 or 410. 200 stands for a
+# body that is not the file (an error document with the wrong status).
+_WORTH_A_FRESH_URL = frozenset({200, 400, 401, 403, 404, 410})
 IMAGES = "images_content_metadata"
 
 

@@ -224,7 +224,7 @@ def safe_stem(filename: str) -> str:
     Args:
         filename: The server's name.
     """
-    name = clean_text(filename).replace("\\", "/").rsplit("/", 1)[-1]
+    name = clean_text(filename.replace("\\", "/").rsplit("/", 1)[-1])
     stem, dot, suffix = name.rpartition(".")
     if not dot or not stem.strip(". ") or f".{suffix.lower()}" not in (*_TYPE_OF_SUFFIX, ".bin"):
         stem = name

@@ -61,7 +61,7 @@ class SourceIdentity:
 
     Example:
         >>> SourceIdentity("a.pdf", "file:/data/a.pdf", path="/data/a.pdf").document_id()
-        '2a88b4ba-aa5c-5a3e-af7f-62f7a5b3f2c4'
+        '81c31eb8-5a12-5c03-85cc-98c2785c4711'
     """
 
     name: str

@@ -17,7 +17,7 @@ from llama_cloud_ext.parse.pages import ParsePage
 from llama_cloud_ext.wire.models.parse_items import Cell, TableItem
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped,unused-ignore]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Table:
             ConfigurationError: When pandas is not installed.
 
         Example:
-            >>> Table("t", 1, [["city", "people"], ["Oslo", 717710]]).to_pandas()["people"].sum()  # doctest: +SKIP
+            >>> table = Table("t", 1, [["city", "people"], ["Oslo", 717710]])
+            >>> int(table.to_pandas()["people"].sum())
             717710
         """
         try:

@@ -12,10 +12,10 @@ import pytest
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import Document, MetadataMode
-from tests.unit.parse_samples import SOURCE, heading, response, text
 
 from llama_cloud_ext.parse.metadata import SourceIdentity
 from llama_cloud_ext.parse.result import ParseResult
+from tests.unit.parse_samples import SOURCE, heading, response, text
 
 PAGES = [[heading(1, "One"), text("first\n---\npage")], [text("")], [text("third page " * 300)]]
 
