@@ -103,14 +103,15 @@ def snapshot(stream: Any) -> tuple[InMemory | Spooled, str]:
 
 
 def _rewind(stream: Any) -> int | None:
+    """Go to the start of a stream that can; where it stood before, or None for one that cannot."""
     try:
-        if not stream.seekable():
+        if hasattr(stream, "seekable") and not stream.seekable():  # Python 3.10's SpooledTemporaryFile has none
             return None
-        position: int = stream.tell()
+        position = stream.tell()
         stream.seek(0)
     except (AttributeError, OSError, ValueError):
         return None
-    return position
+    return position if isinstance(position, int) else None
 
 
 def _copy(stream: Any, name: str) -> tuple[InMemory | Spooled, str]:
