@@ -111,6 +111,7 @@ class _Exchange:
         self._answer: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUED_CHUNKS)
         self._progress = self._loop.time()
         self._upload_complete = False
+        self._body_received = False
         self._started = asyncio.Event()
         self._disconnected = asyncio.Event()
         self._error: BaseException | None = None
@@ -224,9 +225,10 @@ class _Exchange:
         }
 
     async def _receive(self) -> Message:
-        if not self._disconnected.is_set() and not (self._upload_complete and self._uploaded.empty()):
+        if not self._body_received and not self._disconnected.is_set():
             chunk = await self._next_uploaded()
             if chunk is not None or not self._disconnected.is_set():
+                self._body_received = chunk is None
                 return {"type": "http.request", "body": chunk or b"", "more_body": chunk is not None}
         await self._disconnected.wait()
         return {"type": "http.disconnect"}
