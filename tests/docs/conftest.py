@@ -14,13 +14,18 @@ _SHOWN = ("table-and-pictures.pdf", "r-datasets-tables.pdf", "latex-lorem.pdf")
 
 @pytest.fixture
 def reader_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with ./data/report.pdf and ./report.pdf, for whoever tries the examples without an account."""
+    """A working folder for whoever tries the examples without an account.
+
+    It has ./report.pdf, ./data/report.pdf and others for the examples of users, ./tests/data for those of developers.
+    """
     data = tmp_path / "data"
     data.mkdir()
     for name in _SHOWN:
         shutil.copy(REPOSITORY / "tests" / "data" / name, data)
     for copy in (tmp_path / "report.pdf", data / "report.pdf"):
         shutil.copy(data / "table-and-pictures.pdf", copy)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "data").symlink_to(REPOSITORY / "tests" / "data")
     monkeypatch.chdir(tmp_path)
     for name in ("LLAMA_CLOUD_API_KEY", "LLAMA_PARSE_API_KEY", "LLAMA_CLOUD_CUSTOM_HEADERS"):
         monkeypatch.delenv(name, raising=False)
