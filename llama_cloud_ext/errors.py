@@ -41,38 +41,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-__all__ = [
-    "ApiError",
-    "AuthenticationError",
-    "BadRequestError",
-    "ConfigurationError",
-    "ConflictError",
-    "DownloadError",
-    "EmptyResultError",
-    "FailedItem",
-    "JobCancelledError",
-    "JobDeadlineError",
-    "JobError",
-    "JobFailedError",
-    "LlamaCloudError",
-    "NotFoundError",
-    "PartialFailureError",
-    "PayloadTooLargeError",
-    "PermissionDeniedError",
-    "PlanLimitError",
-    "QuotaError",
-    "RateLimitError",
-    "RequestTimeoutError",
-    "ServerError",
-    "SourceError",
-    "TransportError",
-    "UnprocessableError",
-]
-
 
 class Context(TypedDict, total=False):
-    """What every error may say besides its own facts."""
-
     hint: str | None
     file: str | None
     job_id: str | None
@@ -103,30 +73,16 @@ class LlamaCloudError(Exception):
         self.job_id = job_id
 
     def with_context(self, *, file: str | None = None, job_id: str | None = None) -> Self:
-        """Fill in what a lower layer could not know; what is already there stays.
-
-        Args:
-            file: The input this is about.
-            job_id: The job this is about.
-
-        Returns:
-            The same error, to be raised on.
-
-        Example:
-            >>> str(TransportError("connection refused").with_context(file="report.pdf"))
-            'report.pdf: connection refused'
-        """
+        """Fill in the file and the job where a lower layer could not know them, and return the error to raise on."""
         self.file = self.file or file
         self.job_id = self.job_id or job_id
         return self
 
     def __str__(self) -> str:
         text = self._describe()
-        missing = [
-            about for about in (self.file, f"job {self.job_id}" if self.job_id else None) if about and about not in text
-        ]
-        if missing:
-            text = f"{', '.join(missing)}: {text}"
+        about = (self.file or "", f"job {self.job_id}" if self.job_id else "")
+        missing = [name for name in about if name and name not in text]
+        text = f"{', '.join(missing)}: {text}" if missing else text
         return f"{text}\n→ {self.hint}" if self.hint else text
 
     def __repr__(self) -> str:
@@ -134,7 +90,13 @@ class LlamaCloudError(Exception):
 
     def _describe(self) -> str:
         """The message without its context and hint; never blank."""
-        return self.message.strip() or self._compose() or type(self).__name__
+        text = self.message.strip() or self._compose() or type(self).__name__
+        subject = self._subject()
+        return f"{subject}: {text}" if subject and subject not in text else text
+
+    def _subject(self) -> str | None:
+        """What the message is about, where it does not say so itself."""
+        return None
 
     def _compose(self) -> str:
         """A message made of the error's own facts, for when none was given."""
@@ -173,27 +135,15 @@ class ConfigurationError(LlamaCloudError, ValueError):
     Args:
         message: What is wrong.
         option: The name of the option at fault, where there is one.
-        **context: `hint`, `file` and `job_id`, as for every error here.
-
-    Example:
-        >>> print(ConfigurationError("there is no tier 'agnetic'", option="tier", hint="Did you mean 'agentic'?"))
-        tier: there is no tier 'agnetic'
-        → Did you mean 'agentic'?
+        **context: `hint`, `file` and `job_id`.
     """
 
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        option: str | None = None,
-        **context: Unpack[Context],
-    ) -> None:
+    def __init__(self, message: str = "", *, option: str | None = None, **context: Unpack[Context]) -> None:
         super().__init__(message, **context)
         self.option = option
 
-    def _describe(self) -> str:
-        text = super()._describe()
-        return f"{self.option}: {text}" if self.option and self.option not in text else text
+    def _subject(self) -> str | None:
+        return self.option
 
 
 class SourceError(ConfigurationError):
@@ -208,7 +158,7 @@ class TransportError(LlamaCloudError):
         request: ``"POST https://host/path"``, without the query.
         sent: True where the service may have received the request and acted on it.
         transient: False where trying again cannot help (a certificate that is not trusted, say).
-        **context: `hint`, `file` and `job_id`, as for every error here.
+        **context: `hint`, `file` and `job_id`.
     """
 
     def __init__(
@@ -225,9 +175,8 @@ class TransportError(LlamaCloudError):
         self.sent = sent
         self.transient = transient
 
-    def _describe(self) -> str:
-        text = super()._describe()
-        return f"{self.request}: {text}" if self.request and self.request not in text else text
+    def _subject(self) -> str | None:
+        return self.request
 
     def _compose(self) -> str:
         return "no answer (the service may have received the request)" if self.sent else "could not reach the service"
@@ -250,7 +199,7 @@ class ApiError(LlamaCloudError):
         url: The address without its query.
         retry_after: Seconds the service asked to wait, or None.
         body: The decoded body, or its text where it is not JSON.
-        **context: `hint`, `file` and `job_id`, as for every error here.
+        **context: `hint`, `file` and `job_id`.
     """
 
     def __init__(
@@ -283,14 +232,10 @@ class ApiError(LlamaCloudError):
         except ValueError:
             status = str(self.status)
         text = f"{self.method} {self.url} answered {status}".strip()
-        if self.detail.strip():
-            text += f": {self.detail.strip()}"
-        ids = [
-            f"{label} {value}"
-            for label, value in (("correlation id", self.correlation_id), ("request id", self.request_id))
-            if value
-        ]
-        return f"{text} ({', '.join(ids)})" if ids else text
+        text += f": {self.detail.strip()}" if self.detail.strip() else ""
+        ids = {"correlation id": self.correlation_id, "request id": self.request_id}
+        known = ", ".join(f"{label} {value}" for label, value in ids.items() if value)
+        return f"{text} ({known})" if known else text
 
 
 class BadRequestError(ApiError):
@@ -342,12 +287,10 @@ class JobError(LlamaCloudError):
 
     Args:
         message: Overrides the text that is otherwise made from the other arguments.
-        job_id: The job's id, with which it can be looked up or resumed.
         product: ``"parse"``, ``"extract"``, …
         status: The job's last known status as the service spells it.
         code: The failure code, e.g. ``"PDF_IS_PROTECTED"``, where the reason names one.
         reason: The service's own words.
-        file: The input as the caller knows it.
         job: The job's record as the service sent it.
         hint: The next step from the service's error reference.
     """
@@ -358,16 +301,14 @@ class JobError(LlamaCloudError):
         self,
         message: str = "",
         *,
-        job_id: str | None = None,
         product: str = "",
         status: str | None = None,
         code: str | None = None,
         reason: str | None = None,
-        file: str | None = None,
         job: dict[str, Any] | None = None,
-        hint: str | None = None,
+        **context: Unpack[Context],
     ) -> None:
-        super().__init__(message, hint=hint, file=file, job_id=job_id)
+        super().__init__(message, **context)
         self.product = product
         self.status = status
         self.code = code
@@ -375,15 +316,12 @@ class JobError(LlamaCloudError):
         self.job = job
 
     def _compose(self) -> str:
-        subject = " ".join(part for part in (self.product, "job", self.job_id) if part)
-        if self.file:
-            subject = f"{self.file}: {subject}"
-        text = f"{subject} {self._outcome}"
+        text = " ".join(part for part in (self.product, "job", self.job_id, self._outcome) if part)
         if self.status and self.status.lower() not in self._outcome:
             text += f" (status {self.status})"
         reason = (self.reason or "").strip()
-        reasons = [part for part in (None if self.code and self.code in reason else self.code, reason) if part]
-        return f"{text}: {': '.join(reasons)}" if reasons else text
+        code = self.code if self.code and self.code not in reason else ""
+        return ": ".join(part for part in (self.file, text, code, reason) if part)
 
 
 class JobFailedError(JobError):
@@ -418,7 +356,7 @@ class DownloadError(LlamaCloudError):
         url: The address without its query (which holds the signature).
         status: HTTP status of the last answer, or None where there was none.
         transient: Whether the same address may work later.
-        **context: `hint`, `file` and `job_id`, as for every error here.
+        **context: `hint`, `file` and `job_id`.
     """
 
     def __init__(
@@ -435,9 +373,8 @@ class DownloadError(LlamaCloudError):
         self.status = status
         self.transient = transient
 
-    def _describe(self) -> str:
-        text = super()._describe()
-        return f"{self.url}: {text}" if self.url and self.url not in text else text
+    def _subject(self) -> str | None:
+        return self.url
 
     def _compose(self) -> str:
         return f"the download answered {self.status}" if self.status else "the download failed"
@@ -501,6 +438,13 @@ class PartialFailureError(LlamaCloudError):
         shown = self.failures[:5]
         lines = [f"{len(self.failures)} of {max(len(self.results), len(self.failures))} inputs failed"]
         lines += [f"  {item}".replace("\n", "\n    ") for item in shown]
-        if len(self.failures) > len(shown):
-            lines.append(f"  … and {len(self.failures) - len(shown)} more (see .failures)")
-        return "\n".join(lines)
+        more = len(self.failures) - len(shown)
+        return "\n".join([*lines, f"  … and {more} more (see .failures)"] if more else lines)
+
+
+# Every public name here is an error, or the record of one.
+__all__ = sorted(  # noqa: PLE0605 - complete by construction, which a list by hand would not be
+    name
+    for name, value in globals().items()
+    if isinstance(value, type) and issubclass(value, (LlamaCloudError, FailedItem))
+)
