@@ -28,7 +28,8 @@ from llama_cloud_ext.wire.hints import hint_for_job
 from llama_cloud_ext.wire.job_slots import JobSlots, Slot
 from llama_cloud_ext.wire.models.parse_response import job_failure_code
 from llama_cloud_ext.wire.parse_jobs import PARSE_JOBS
-from llama_cloud_ext.wire.recovery import REQUEST_TAG, ParseCreateRecovery, new_tag, recover_upload
+from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
+from llama_cloud_ext.wire.recovery import ParseCreateRecovery, new_tag, recover_upload
 from llama_cloud_ext.wire.sources import Source
 from llama_cloud_ext.wire.transport import Connection
 from llama_cloud_ext.wire.watcher import watcher_for
@@ -141,7 +142,7 @@ class ParsePipeline:
     async def create_job(self, body: dict[str, Any], source: Source, *, upload: bool = False) -> CreatedJob:
         """Create one job from a request body, looking up a lost answer before sending it again."""
         tag = new_tag()
-        body = {**body, "user_metadata": {**(body.get("user_metadata") or {}), REQUEST_TAG: tag}}
+        body = {**body, "user_metadata": {**(body.get("user_metadata") or {}), RECOVERY_KEY: tag}}
         recovery = ParseCreateRecovery(self.connection, tag, source.name)
         if upload:
             record = await parse.upload(self.connection, body, source, recover=recovery)

@@ -95,6 +95,8 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
             self.settings()
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and name not in type(self).model_fields:
+            raise ConfigurationError(explain_unknown_option(name, type(self).model_fields), option=name)
         try:
             super().__setattr__(name, value)
         except ValidationError as error:

@@ -20,12 +20,10 @@ from weakref import WeakKeyDictionary
 from pydantic import TypeAdapter, ValidationError
 
 from llama_cloud_ext.wire import files, parse
+from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.transport import Connection
 
 logger = logging.getLogger(__name__)
-
-REQUEST_TAG = "llama_cloud_ext_request"
-"""The `user_metadata` key of our tag; its value is unique to one create request."""
 
 # Pauses before each look. Four looks within about four seconds find what the service accepted but shows late.
 _LOOK_UP_PAUSES = (0.1, 0.4, 1.2, 2.5)
@@ -69,7 +67,7 @@ class _Account:
             self.claimed.pop(next(iter(self.claimed)))
 
     def note_echo(self, record: dict[str, Any]) -> None:
-        if REQUEST_TAG in (record.get("user_metadata") or {}):
+        if RECOVERY_KEY in (record.get("user_metadata") or {}):
             self.tags_echoed = True
         elif self.tags_echoed is None:
             self.tags_echoed = False
@@ -84,7 +82,7 @@ class ParseCreateRecovery:
 
     Args:
         connection: Where the create was sent.
-        tag: The value under `REQUEST_TAG` in the request's `user_metadata`.
+        tag: The value under `RECOVERY_KEY` in the request's `user_metadata`.
         name: The file name, by which the job is recognised where a deployment does not return `user_metadata`.
     """
 
@@ -117,10 +115,10 @@ class ParseCreateRecovery:
             _MOST_JOBS_LOOKED_THROUGH,
         ):
             metadata = record.get("user_metadata") or {}
-            if metadata.get(REQUEST_TAG) == self.tag:
+            if metadata.get(RECOVERY_KEY) == self.tag:
                 self._account.tags_echoed = True
                 return record
-            if REQUEST_TAG in metadata:
+            if RECOVERY_KEY in metadata:
                 self._account.tags_echoed = True
             elif not metadata:
                 untagged.append(record)
