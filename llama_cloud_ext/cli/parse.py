@@ -87,11 +87,12 @@ async def _parse_all(parser: LlamaParseReader, inputs: Sequence[Input], sink: Si
     async for index, outcome in _outcomes(parser, inputs):
         done += 1
         label = inputs[index].label
-        problem = outcome.error if isinstance(outcome, FailedItem) else _hand_over(outcome, index, sink)
-        if problem is not None:
+        if not isinstance(outcome, FailedItem):
+            outcome = _hand_over(outcome, index, sink) or outcome
+        if isinstance(outcome, FailedItem):
             failed += 1
             sink.skip(index)
-            typer.echo(f"error: {FailedItem(label, problem)}", err=True)
+            typer.echo(f"error: {FailedItem(label, outcome.error)}", err=True)
         elif not quiet:
             typer.echo(f"[{done}/{len(inputs)}] {label}: {len(outcome.pages)} page(s)", err=True)
     if failed and len(inputs) > 1:
@@ -99,14 +100,14 @@ async def _parse_all(parser: LlamaParseReader, inputs: Sequence[Input], sink: Si
     return failed
 
 
-def _hand_over(result: ParseResult, index: int, sink: Sink) -> Exception | None:
+def _hand_over(result: ParseResult, index: int, sink: Sink) -> FailedItem | None:
     """Print or write one result; what was in the way, as a full disk or a lost download, fails this file only."""
     try:
         sink.take(index, result)
     except BrokenPipeError:
         raise  # whoever reads the output has enough: nothing more is wanted
     except (LlamaCloudError, OSError) as error:
-        return error
+        return FailedItem(result.source.name, error)
     return None
 
 

@@ -20,9 +20,11 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-
 EXTRAS = PROJECT["optional-dependencies"]
 
 # Distributions whose module is not their name with underscores.
-MODULES = {"llama-index-core": "llama_index", "pillow": "PIL"}
+MODULES = {"llama-index-core": "llama_index", "markdown-it-py": "markdown_it", "pillow": "PIL"}
 # Used where it happens to be installed, with a message where it is not.
 OPTIONAL = {"pandas"}
+# A part of pydantic, which requires exactly the one that belongs to it.
+PART_OF_ANOTHER = {"pydantic_core"}
 
 
 def _modules(requirements: list[str]) -> set[str]:
@@ -52,12 +54,16 @@ def _imported(part: str) -> set[str]:
     package = REPOSITORY / "llama_cloud_ext"
     folders = {"cli": [package / "cli"], "local": [package / "local"]}
     paths = folders.get(part) or [path for path in package.iterdir() if path.name not in folders]
-    return {
-        name
-        for path in paths
-        for module in ([path] if path.suffix == ".py" else path.rglob("*.py") if path.is_dir() else [])
-        for name in _imports(module)
-    } - OPTIONAL
+    return (
+        {
+            name
+            for path in paths
+            for module in ([path] if path.suffix == ".py" else path.rglob("*.py") if path.is_dir() else [])
+            for name in _imports(module)
+        }
+        - OPTIONAL
+        - PART_OF_ANOTHER
+    )
 
 
 CORE = _modules(PROJECT["dependencies"])
