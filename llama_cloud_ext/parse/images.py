@@ -26,7 +26,6 @@ _SIGNATURES = (
     (0, b"\xff\xd8\xff", "image/jpeg", ".jpg"),
     (0, b"GIF8", "image/gif", ".gif"),
     (8, b"WEBP", "image/webp", ".webp"),
-    (0, b"BM", "image/bmp", ".bmp"),
     (0, b"II*\x00", "image/tiff", ".tiff"),
     (0, b"MM\x00*", "image/tiff", ".tiff"),
     (4, b"ftypavif", "image/avif", ".avif"),
@@ -35,6 +34,7 @@ _SIGNATURES = (
     (0, b"\xffO\xffQ", "image/jp2", ".j2k"),
 )
 _SUFFIX_OF_TYPE = {mimetype: suffix for _, _, mimetype, suffix in reversed(_SIGNATURES)} | {
+    "image/bmp": ".bmp",
     "image/jpg": ".jpg",
     "image/svg+xml": ".svg",
     "image/x-emf": ".emf",
@@ -186,6 +186,9 @@ def image_type(head: bytes, declared: str | None) -> tuple[str, str] | None:
     for offset, signature, mimetype, suffix in _SIGNATURES:
         if head.startswith(signature, offset):
             return mimetype, suffix
+    # Two letters alone would take any text that starts with them; the reserved bytes behind the size are always zero.
+    if head.startswith(b"BM") and head[6:10] == bytes(4):
+        return "image/bmp", ".bmp"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if b"<svg" in text and text.startswith(b"<"):
         return "image/svg+xml", ".svg"
@@ -241,6 +244,7 @@ def to_image_document(
     source: SourceIdentity,
     *,
     page_count: int,
+    page_label: str | None,
     sections: Mapping[str, str],
 ) -> ImageDocument:
     """Build the ImageDocument of one downloaded image.
@@ -251,6 +255,7 @@ def to_image_document(
         mimetype: What the bytes are.
         source: The file it comes from.
         page_count: Pages of the document.
+        page_label: The number printed on the image's page, if known.
         sections: Path of the headings that an image stands under, by bare name, for those that an item shows.
 
     Returns:
@@ -261,6 +266,8 @@ def to_image_document(
     metadata = source.metadata()
     embed, llm = excluded_keys(metadata)
     metadata |= image_metadata(image, page_count)
+    if page_label:
+        metadata["page_label"] = page_label
     if section := sections.get(image_name(image.filename)):
         metadata["section"] = section
     return ImageDocument(

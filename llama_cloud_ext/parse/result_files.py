@@ -132,7 +132,8 @@ class ResultFiles(StoredResult):
     async def _chosen_images(
         self, category: str | Iterable[str] | None, pages: int | Iterable[int] | None
     ) -> list[ParseImage]:
-        if IMAGES not in self.raw and self._job_id():
+        # The service answers null for what it was not asked for.
+        if self.raw.get(IMAGES) is None and self._job_id():
             await self._load([IMAGES])
         categories = {category} if isinstance(category, str) else None if category is None else set(category)
         numbers = {pages} if isinstance(pages, int) else None if pages is None else set(pages)
@@ -155,8 +156,17 @@ class ResultFiles(StoredResult):
         def convert() -> list[ImageDocument]:
             sections = {placed.image: placed.section for placed in walk(self.pages) if placed.image}
             count = page_count(self.pages)
+            labels: dict[int | None, str | None] = {page.number: page.page_label for page in self.pages}
             return [
-                to_image_document(image, content, mimetype, self.source, page_count=count, sections=sections)
+                to_image_document(
+                    image,
+                    content,
+                    mimetype,
+                    self.source,
+                    page_count=count,
+                    page_label=labels.get(image.page_number),
+                    sections=sections,
+                )
                 for image, (content, mimetype) in zip(images, contents, strict=True)
             ]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pickle
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def test_image_documents_hold_real_bytes(cloud: respx.MockRouter) -> None:
     assert document.resolve_image().read() == JPG
     assert document.image_mimetype == "image/jpeg"
     assert document.metadata["page_number"] == 1
+    assert document.metadata["page_label"] == "A-1"
     assert document.metadata["image_category"] == "embedded"
     sent = route.calls.last.request.headers
     assert "authorization" not in sent
@@ -208,11 +210,34 @@ def test_downloads_are_concurrent_and_bounded(cloud: respx.MockRouter) -> None:
     assert 8 <= most <= 16
 
 
+def test_saving_keeps_no_image_in_memory(cloud: respx.MockRouter, tmp_path: Path) -> None:
+    """Ensure images go to disk as they come, however large they are."""
+    size = 24 * 1024 * 1024
+
+    async def body() -> AsyncIterator[bytes]:
+        yield PNG
+        for _ in range(size // 65536):
+            yield bytes(65536)
+
+    cloud.get(url__startswith=FILES).mock(side_effect=lambda _: httpx.Response(200, content=body()))
+    result = make("a.png", "b.png")
+    result.images  # noqa: B018 - read beforehand, so that only the download is measured
+    tracemalloc.start()
+    try:
+        paths = result.save_images(tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [path.stat().st_size for path in paths] == [len(PNG) + size] * 2
+    assert peak < 8 * 1024 * 1024
+
+
 def test_image_list_is_fetched_when_it_was_not_loaded(cloud: respx.MockRouter) -> None:
     """Ensure a result that was loaded without its images can still download them."""
     cloud.get(f"{FILES}/0").respond(content=PNG)
     job = serve(cloud, images_content_metadata=listed("a.png"))
-    result = ParseResult(response([[text("a")]]), source=SOURCE, settings=SETTINGS)
+    raw = response([[text("a")]], images_content_metadata=None)
+    result = ParseResult(raw, source=SOURCE, settings=SETTINGS)
     assert len(result.image_documents()) == 1
     assert [entry.filename for entry in result.images] == ["a.png"]
     assert len(result.image_documents()) == 1

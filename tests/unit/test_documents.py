@@ -6,15 +6,18 @@ import gc
 import logging
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core import SimpleDirectoryReader
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import Document, MetadataMode
 
 from llama_cloud_ext.parse.metadata import SourceIdentity
 from llama_cloud_ext.parse.result import ParseResult
+from llama_cloud_ext.wire.sources import resolve_source
 from tests.unit.parse_samples import SOURCE, heading, response, text
 
 PAGES = [[heading(1, "One"), text("first\n---\npage")], [text("")], [text("third page " * 300)]]
@@ -94,6 +97,31 @@ def test_nothing_that_changes_from_run_to_run() -> None:
     first, second = make(), make(job={"id": "pjb-2", "usage": {"credits": 1}}, job_metadata={"x": 1})
     assert first.documents() == second.documents()
     assert [d.hash for d in first.documents()] == [d.hash for d in second.documents()]
+
+
+def test_identity_comes_from_the_source(tmp_path: Path) -> None:
+    """Ensure a file keeps its ids when parsed again, and its namesake in another folder has others."""
+    ids = []
+    for folder in ("a", "a", "b"):
+        path = tmp_path / folder / "report.pdf"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"%PDF-1.7")
+        extra = {"owner": "me"}
+        source = SourceIdentity.of(resolve_source(str(path), extra_info=extra))
+        document = make(source).documents()[0]
+        assert document.metadata["file_name"] == "report.pdf"
+        assert document.metadata["file_path"] == str(path)
+        assert document.metadata["owner"] == "me"
+        assert extra == {"owner": "me"}
+        ids.append(document.id_)
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_simple_directory_reader_can_extend_each_document() -> None:
+    """Ensure what SimpleDirectoryReader does to documents afterwards stays with each of them."""
+    documents = SimpleDirectoryReader(input_files=[__file__])._exclude_metadata(make().documents())
+    assert len({len(document.excluded_llm_metadata_keys) for document in documents}) == 1
+    assert documents[0].get_metadata_str(MetadataMode.EMBED) == "team: finance\nfile_path: /data/report.pdf"
 
 
 def test_excluded_keys_are_not_shared() -> None:

@@ -69,6 +69,8 @@ def test_safe_names_stay_inside(name: str) -> None:
         (b"<html>", None, None),
         (b"\x01\x02\x03", "application/octet-stream", None),
         (b"plain words", "image/png", None),
+        (b"BM\x46\x00\x00\x00\x00\x00\x00\x00\x36", None, ("image/bmp", ".bmp")),
+        (b"BMW: no such file", "image/png", None),
     ],
 )
 def test_type_comes_from_the_bytes(head: bytes, declared: str | None, expected: tuple[str, str] | None) -> None:
@@ -114,7 +116,7 @@ def test_image_document_gives_back_its_bytes(content: bytes) -> None:
     """Ensure bytes go through an ImageDocument unaltered, also such as look like base64 already."""
     entry = ParseImage("chart.png", 0, page_number=2, category="layout", bbox={"x": 1.0, "y": 2.0, "w": 3.0, "h": 4.0})
     document = to_image_document(
-        entry, content, "image/png", SOURCE, page_count=3, sections={"chart.png": "Alpha > Beta"}
+        entry, content, "image/png", SOURCE, page_count=3, page_label="iv", sections={"chart.png": "Alpha > Beta"}
     )
     assert document.resolve_image().read() == content
     if content:
@@ -125,6 +127,7 @@ def test_image_document_gives_back_its_bytes(content: bytes) -> None:
         "file_path": "/data/report.pdf",
         "page_number": 2,
         "page_count": 3,
+        "page_label": "iv",
         "image_name": "chart.png",
         "image_category": "layout",
         "bbox": '{"boxes":[{"x":1.0,"y":2.0,"w":3.0,"h":4.0}]}',
