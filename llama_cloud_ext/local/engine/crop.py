@@ -29,6 +29,11 @@ class CropBox:
         box = cls(**edges)
         return None if box == cls() else box
 
+    def holds(self, rect: Any, width: float, height: float) -> bool:
+        """Whether the middle of a rectangle on a page of this size lies in the box."""
+        x, y = rect.x + rect.width / 2, rect.y + rect.height / 2
+        return bool(self.left * width <= x <= self.right * width and self.top * height <= y <= self.bottom * height)
+
     def margins(self) -> tuple[float, float, float, float]:
         """What is cut off at the top, right, bottom and left, as shares of the page."""
         return (self.top, 1.0 - self.right, 1.0 - self.bottom, self.left)

@@ -89,7 +89,7 @@ class _Walk:
         if token.type in {"bullet_list_open", "ordered_list_open"}:
             return self._list(token)
         if token.type == "table_open":
-            return [self._table()]
+            return self._table()
         if token.type == "html_block":
             value = html.unescape(_TAG.sub("", _BREAK.sub("\n", token.content))).strip()
             return [text_item(token.content.strip(), value=value)] if value else []
@@ -131,16 +131,18 @@ class _Walk:
         first = token.attrGet("start")
         return [list_item(entries, ordered=ordered, first=int(first) if first else 1), *links] if entries else links
 
-    def _table(self) -> Item:
+    def _table(self) -> list[Item]:
         rows: list[list[str]] = []
+        links: list[Item] = []
         while (token := self._tokens[self._at]).type != "table_close":
             if token.type == "tr_open":
                 rows.append([])
             elif token.type == "inline":
                 rows[-1].append(_BREAK.sub("\n", _value(token)))
+                links += _links(token)
             self._at += 1
         self._at += 1
-        return table_item(rows, self._style)
+        return [table_item(rows, self._style), *links]
 
     def _text(self, inline: Token) -> str:
         return inline.content if self._annotate else _LINK.sub(r"\1", inline.content)

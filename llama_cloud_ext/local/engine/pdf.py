@@ -106,14 +106,27 @@ class _Reading:
         for shot in parsed.screenshots:
             self.shots[shot.page_num] = shot.image_bytes
             self.images.append(screenshot(shot.page_num, shot.image_bytes))
-        self.embedded.update((image.filename, image) for image in map(_embedded, parsed.images))
+        sizes = {page.page_num: (page.width, page.height) for page in parsed.pages}
+        for image in parsed.images:
+            if self._keeps(image.bbox, *sizes.get(image.page, (0.0, 0.0))):
+                embedded = _embedded(image)
+                self.embedded[embedded.filename] = embedded
 
     def _page(self, page: ParsedPage) -> EnginePage:
         items: list[dict[str, Any]] = []
         if not self.options.fast:
-            items = items_of_blocks(page.blocks or (), self.options.tables)
+            # The parser crops text, but leaves figures where they are.
+            blocks = [
+                block
+                for block in page.blocks or ()
+                if block.kind != "figure" or self._keeps(block.bbox, page.width, page.height)
+            ]
+            items = items_of_blocks(blocks, self.options.tables)
             add_links(page, items, annotate=self.options.annotate_links)
         return EnginePage(page.page_num, page.text, items=items, width=page.width, height=page.height)
+
+    def _keeps(self, rect: Any, width: float, height: float) -> bool:
+        return self.options.crop is None or rect is None or self.options.crop.holds(rect, width, height)
 
 
 def _portions(

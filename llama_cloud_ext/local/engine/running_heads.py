@@ -18,7 +18,7 @@ BAND = 0.125
 
 _NUMBER = r"(?:\d{1,5}|[ivxlcdm]{1,8}|[A-Z]-\d{1,4})"
 _ALONE = re.compile(rf"\W*(?:[Pp](?:age|AGE|\.)\s*)?({_NUMBER})(?:\s*(?:of|/)\s*\d+)?\W*\Z")
-_AT_AN_END = re.compile(r"\A\W*(\d{1,5})\s|\s(\d{1,5})\W*\Z")
+_AT_AN_END = re.compile(r"\A\W*(\d{1,5})(?=\W|\Z)|(?<=\s)(\d{1,5})\W*\Z")
 _DIGITS = re.compile(r"\d+")
 
 
@@ -49,25 +49,25 @@ def mark_running_heads(pages: list[EnginePage]) -> None:
 def find_printed_numbers(pages: list[EnginePage]) -> None:
     """Read the printed page numbers out of headers and footers.
 
-    A number that stands alone ("12", "Page 12 of 30", "- xi -") counts. One at the start or the end of a longer line
-    counts when it runs along with the pages, that is, when another page's number has the same distance to its place.
+    A number that stands alone in a running line ("12", "Page 12 of 30", "- xi -") counts. Any other in the uppermost or
+    lowermost eighth, alone or at the start or the end of a line, counts when it runs along with the pages, that is,
+    when another page's number has the same distance to its place.
 
     Args:
         pages: After `mark_running_heads`; changed in place.
     """
-    at_ends: dict[int, list[int]] = {}
+    candidates: dict[int, list[int]] = {}
     distances: Counter[int] = Counter()
     for page in pages:
-        for line in _head_lines(page):
-            match = _ALONE.match(line)
-            if match is not None:
-                page.printed_page_number = match[1]
-                break
-            at_ends.setdefault(page.number, []).extend(int(m[1] or m[2]) for m in _AT_AN_END.finditer(line))
-        distances.update({number - page.number for number in at_ends.get(page.number, ())})
+        page.printed_page_number = next(
+            (match[1] for line in _running_lines(page) if (match := _ALONE.match(line)) is not None), None
+        )
+        found = [int(m[1] or m[2]) for line in _head_lines(page) for m in _AT_AN_END.finditer(line)]
+        candidates[page.number] = found
+        distances.update({number - page.number for number in found})
     for page in pages:
         if page.printed_page_number is None:
-            running = [n for n in at_ends.get(page.number, ()) if distances[n - page.number] > 1]
+            running = [n for n in candidates[page.number] if distances[n - page.number] > 1]
             page.printed_page_number = str(running[0]) if running else None
 
 
@@ -106,6 +106,16 @@ def _move(page: EnginePage, running: dict[int, str]) -> None:
         page.items.append(footer)
 
 
-def _head_lines(page: EnginePage) -> list[str]:
+def _running_lines(page: EnginePage) -> list[str]:
     heads = [item for item in page.items if item["type"] in {"header", "footer"}]
     return [inner["value"].strip() for item in reversed(heads) for inner in item["items"]]
+
+
+def _head_lines(page: EnginePage) -> list[str]:
+    """The lines in both bands, footers first; a line need not be running for its number to run along."""
+    lines: dict[str, list[str]] = {"footer": [], "header": []}
+    for item in page.items:
+        zone = item["type"] if item["type"] in lines else _zone(item, page.height)
+        if zone is not None:
+            lines[zone] += [inner["value"].strip() for inner in item.get("items", [item])]
+    return [*lines["footer"], *lines["header"]]
