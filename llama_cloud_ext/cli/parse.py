@@ -87,27 +87,29 @@ async def _parse_all(parser: LlamaParseReader, inputs: Sequence[Input], sink: Si
     async for index, outcome in _outcomes(parser, inputs):
         done += 1
         label = inputs[index].label
-        if not isinstance(outcome, FailedItem):
-            outcome = _hand_over(outcome, index, sink) or outcome
         if isinstance(outcome, FailedItem):
+            problem: Exception | None = outcome.error
+        else:
+            problem = _hand_over(outcome, index, sink)
+            if problem is None and not quiet:
+                typer.echo(f"[{done}/{len(inputs)}] {label}: {len(outcome.pages)} page(s)", err=True)
+        if problem is not None:
             failed += 1
             sink.skip(index)
-            typer.echo(f"error: {FailedItem(label, outcome.error)}", err=True)
-        elif not quiet:
-            typer.echo(f"[{done}/{len(inputs)}] {label}: {len(outcome.pages)} page(s)", err=True)
+            typer.echo(f"error: {FailedItem(label, problem)}", err=True)
     if failed and len(inputs) > 1:
         typer.echo(f"{failed} of {len(inputs)} files failed", err=True)
     return failed
 
 
-def _hand_over(result: ParseResult, index: int, sink: Sink) -> FailedItem | None:
+def _hand_over(result: ParseResult, index: int, sink: Sink) -> Exception | None:
     """Print or write one result; what was in the way, as a full disk or a lost download, fails this file only."""
     try:
         sink.take(index, result)
     except BrokenPipeError:
         raise  # whoever reads the output has enough: nothing more is wanted
     except (LlamaCloudError, OSError) as error:
-        return FailedItem(result.source.name, error)
+        return error
     return None
 
 
