@@ -47,9 +47,8 @@ _TYPE_OF_SUFFIX = {suffix: mimetype for mimetype, suffix in _SUFFIX_OF_TYPE.item
 # How many first bytes `image_type` wants to see (an SVG may start with a long comment).
 SNIFFED_BYTES = 1024
 
-# "page_3.png", "page-3-image-1.jpg" count from 1; "img_p2_5.png" is the older naming, counted from 0.
+# "page_3.png", "page-3-image-1.jpg". Not "img_p2_5.png", which counts from 0 or from 1, depending on who named it.
 _PAGE_IN_NAME = re.compile(r"(?:^|[^a-z])page[_-]?(\d+)", re.IGNORECASE)
-_PAGE_INDEX_IN_NAME = re.compile(r"^img_p(\d+)_", re.IGNORECASE)
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
@@ -167,8 +166,6 @@ def page_in_name(filename: str) -> int | None:
     Returns:
         The 1-based page number, or None.
     """
-    if found := _PAGE_INDEX_IN_NAME.search(filename):
-        return int(found[1][:9]) + 1
     found = _PAGE_IN_NAME.search(filename)
     return int(found[1][:9]) if found else None
 

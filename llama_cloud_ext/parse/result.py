@@ -167,7 +167,8 @@ class ParseResult(ResultFiles):
         """Make a linked tree of LlamaIndex nodes from the structured items.
 
         Args:
-            with_images: Download the images, so that ImageNodes hold their bytes.
+            with_images: Download the images, so that ImageNodes hold their bytes. It also brings in images that no item
+                shows; without it, only where their list was loaded (`load("images_content_metadata")`).
             table_form: Whether a table's node holds "markdown" or "html"; its `table_id` is the id in `tables`.
             page_margins: Keep page headers and footers too.
 
