@@ -313,7 +313,7 @@ def test_after_pickling_the_environment_connects(cloud: respx.MockRouter, monkey
     environment = cloud.get("https://env.example.com/api/v2/parse/pjb-1").respond(json=fresh)
     handed = cloud.get("https://handed.example.com/api/v2/parse/pjb-1").respond(json=fresh)
     stored = ParseResult(response([[text("a")]]), source=SOURCE, settings=SETTINGS)
-    pickle.loads(pickle.dumps(stored)).image_documents()  # noqa: S301 - our own bytes
+    pickle.loads(pickle.dumps(stored)).image_documents()
     assert environment.calls.last.request.headers["authorization"] == "Bearer llx-environment"
     restored = ParseResult.from_json(stored.to_json())
     restored.connect(api_key="llx-handed", base_url="https://handed.example.com").image_documents()

@@ -178,5 +178,5 @@ def test_metadata_is_flat_and_travels(extra: dict[str, Any]) -> None:
     assert all(v is None or isinstance(v, (str, int, float, bool)) for v in source.metadata().values())
     text = json.dumps(source.to_dict())
     assert json.dumps(SourceIdentity.from_dict(json.loads(text)).to_dict()) == text
-    copied = pickle.loads(pickle.dumps(source))  # noqa: S301 - our own bytes
+    copied = pickle.loads(pickle.dumps(source))
     assert json.dumps(copied.to_dict()) == text

@@ -190,7 +190,7 @@ def test_result_travels_without_its_connection() -> None:
     assert b"llx-very-secret" not in pickle.dumps(result)
     assert "llx-very-secret" not in result.to_json()
     for other in (
-        pickle.loads(pickle.dumps(result)),  # noqa: S301 - our own bytes
+        pickle.loads(pickle.dumps(result)),
         ParseResult.from_json(result.to_json()),
         ParseResult.from_dict(json.loads(json.dumps(result.to_dict()))),
     ):
