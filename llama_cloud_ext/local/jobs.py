@@ -230,7 +230,7 @@ class JobRunner:
                 self._blobs.delete(fetched)
 
 
-class JobFailure(Exception):  # noqa: N818 - the failure of a job is its outcome, not an error of this program
+class JobFailure(Exception):
     """Ends a job as FAILED: a code of the service's error reference, and an explanation.
 
     Example:

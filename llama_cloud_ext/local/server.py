@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable
+import struct
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from llama_cloud_ext.local.simulation import Simulation
 
 DEFAULT_PORT = 8765
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 SHUTDOWN_SECONDS = 5
 """How long requests under way may take to end once a stop was asked for."""
@@ -103,17 +109,35 @@ async def _serve(app: Any, listener: socket.socket, url: str, on_start: Callable
             super().connection_made(transport)
 
             def cut(reset: bool) -> None:
-                transport.abort() if reset else transport.close()
+                if reset:
+                    # Closing with unsent data thrown away is what makes a kernel send a reset.
+                    now = struct.pack("ii", 1, 0)
+                    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+                    transport.abort()
+                else:
+                    transport.close()
 
             self.app_state = {**self.app_state, "cut": cut}
 
     class AnnouncingServer(uvicorn.Server):
-        """Says when it answers."""
+        """Says when it answers, and ends quietly on a signal instead of raising it again afterwards."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started and on_start is not None:
                 on_start(url)
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            if threading.current_thread() is not threading.main_thread():
+                yield
+                return
+            previous = {number: signal.signal(number, self.handle_exit) for number in STOPPING}
+            try:
+                yield
+            finally:
+                for number, handler in previous.items():
+                    signal.signal(number, handler)
 
     config = uvicorn.Config(
         app,

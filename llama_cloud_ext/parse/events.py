@@ -1,9 +1,9 @@
-"""LlamaIndex instrumentation events of parse jobs. They are dispatched on the caller's side, inside the caller's span."""
+"""LlamaIndex instrumentation events of parse jobs, dispatched on the caller's side, inside the caller's span."""
 
 from __future__ import annotations
 
-from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.events import BaseEvent
+from llama_index_instrumentation import get_dispatcher
 
 dispatcher = get_dispatcher(__name__)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.wire.io_loop import in_thread
 from llama_cloud_ext.wire.sources import FileInput, Source, resolve_source
 
-FilesInput = Union[FileInput, Iterable[FileInput]]
+FilesInput = FileInput | Iterable[FileInput]
 """One file, or several of them."""
 
-ExtraInfo = Union[Mapping[str, Any], Sequence[Mapping[str, Any]], None]
+ExtraInfo = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 """Metadata for every file, or one mapping a file."""
 
 

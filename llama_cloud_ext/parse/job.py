@@ -28,8 +28,9 @@ _created: WeakKeyDictionary[ParseJob, CreatedJob] = WeakKeyDictionary()
 class ParseJob:
     """A handle on a parse job: ask for its status, collect its result, or cancel it.
 
-    Handles can be pickled and used in another process: a pickle holds the connection's API key, so treat it as a secret.
-    The JSON form (`to_json`) holds no key and finds one in the environment, or in the settings handed to `from_json`.
+    Handles can be pickled and used in another process: a pickle holds the connection's API key, so treat it as a
+    secret. The JSON form (`to_json`) holds no key and finds one in the environment, or in the settings handed to
+    `from_json`.
 
     Args:
         job_id: The job.
@@ -134,9 +135,7 @@ class ParseJob:
             job_timeout=self._job_timeout,
             delete_after=self._delete_after,
         )
-        response = await pipeline.collect(
-            self._created_job(), self._wanted, file=self.source.path or self.source.name
-        )
+        response = await pipeline.collect(self._created_job(), self._wanted, file=self.source.path or self.source.name)
         result = ParseResult(response, source=self.source, settings=self._settings)
         result.raise_if_blank()
         return result

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import Any
 
 from llama_cloud_ext.errors import FailedItem, JobFailedError, LlamaCloudError, PartialFailureError
@@ -91,7 +91,7 @@ def _ranges(page_ranges: dict[str, Any], pages: int) -> tuple[Iterator[list[int]
     """The parts' pages, and whether they end: without a page range the document's own end decides."""
     wanted: Iterable[int]
     if page_ranges.get("target_pages"):
-        wanted = parse_target_pages(page_ranges["target_pages"])
+        wanted = chain.from_iterable(parse_target_pages(page_ranges["target_pages"]))
     elif page_ranges.get("max_pages"):
         wanted = range(1, page_ranges["max_pages"] + 1)
     else:

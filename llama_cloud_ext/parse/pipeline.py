@@ -26,9 +26,9 @@ from llama_cloud_ext.errors import (
 from llama_cloud_ext.wire import files, parse
 from llama_cloud_ext.wire.hints import hint_for_job
 from llama_cloud_ext.wire.job_slots import JobSlots, Slot
+from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.models.parse_response import job_failure_code
 from llama_cloud_ext.wire.parse_jobs import PARSE_JOBS
-from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.recovery import ParseCreateRecovery, new_tag, recover_upload
 from llama_cloud_ext.wire.sources import Source
 from llama_cloud_ext.wire.transport import Connection
@@ -164,9 +164,7 @@ class ParsePipeline:
     async def wait(self, created: CreatedJob) -> dict[str, Any]:
         """Wait for a job's end and free its place; the final record, whatever the outcome."""
         watcher = watcher_for(self.connection, PARSE_JOBS)
-        record = await watcher.wait(
-            created.job_id, known=created.record, born=created.born, timeout=self._job_timeout
-        )
+        record = await watcher.wait(created.job_id, known=created.record, born=created.born, timeout=self._job_timeout)
         created.record = record
         if created.slot is not None:
             created.slot.release()

@@ -47,9 +47,9 @@ class Prefetched:
 class ReaderState:
     """The failures, job slots and prefetched jobs of one reader in one process.
 
-    A copy of a reader starts with a state of its own. A pickle takes along the ids of the prefetched jobs that exist, so
-    that a worker process collects them; those that only wait for their turn are withdrawn, and whoever loads their file
-    parses it.
+    A copy of a reader starts with a state of its own. A pickle takes along the ids of the prefetched jobs that exist,
+    so that a worker process collects them; those that only wait for their turn are withdrawn, and whoever loads their
+    file parses it.
     """
 
     def __init__(self, jobs: dict[Key, tuple[str, str | None]] | None = None) -> None:

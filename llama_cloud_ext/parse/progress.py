@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from llama_cloud_ext.wire import io_loop
 
@@ -26,7 +26,7 @@ class Progress:
     file: str
 
 
-ShowProgress = Union[bool, Callable[[Progress], Any]]
+ShowProgress = bool | Callable[[Progress], Any]
 
 
 class ProgressReport:

@@ -27,7 +27,7 @@ from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.wire import parse
 from llama_cloud_ext.wire.io_loop import in_thread, iterate, iterate_async, run, run_async
 from llama_cloud_ext.wire.models.strict import invalid_options
-from llama_cloud_ext.wire.settings import ConnectionOptions, Settings, refuse_unpicklable
+from llama_cloud_ext.wire.settings import ConnectionOptions, refuse_unpicklable
 from llama_cloud_ext.wire.sources import FileInput, Source
 from llama_cloud_ext.wire.transport import connection_for
 
@@ -250,9 +250,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
                 yield outcome
         outcomes.end(single=single)
 
-    async def astream(
-        self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None
-    ) -> AsyncIterator[Outcome]:
+    async def astream(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> AsyncIterator[Outcome]:
         """The asynchronous twin of `stream`.
 
         Example:
@@ -318,14 +316,12 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         """The asynchronous twin of `job`."""
         return await run_async(self._job, job_id, source, extra_info)
 
-    def get_result(
-        self, job_id: str, source: FileInput | None = None, extra_info: ExtraInfo = None
-    ) -> ParseResult:
+    def get_result(self, job_id: str, source: FileInput | None = None, extra_info: ExtraInfo = None) -> ParseResult:
         """The result of a job that exists already, waiting for it where needed. Nothing is uploaded or billed.
 
         Args:
             job_id: The job.
-            source: The file it was made for: with it Documents get the same ids and metadata as when it is parsed again.
+            source: The file it was made for: with it Documents get the ids and metadata of a parse.
             extra_info: Metadata for the Documents.
 
         Raises:

@@ -1,11 +1,12 @@
 """The one I/O loop: a daemon thread per process with a plain asyncio event loop, on which every request is made.
 
-Synchronous methods hand it a coroutine function and wait (`run`); asynchronous ones hand it over and await (`run_async`).
-So everything behaves the same in a script, in a notebook, under uvloop, in a web server's thread pool and across
-repeated `asyncio.run` calls, and all callers of one account share one connection pool, rate limiter and job watcher.
+Synchronous methods hand it a coroutine function and wait (`run`); asynchronous ones hand it over and await
+(`run_async`). So everything behaves the same in a script, in a notebook, under uvloop, in a web server's thread pool
+and across repeated `asyncio.run` calls, and all callers of one account share one connection pool, rate limiter and job
+watcher.
 
-Context variables cross over, and so do cancellation and Ctrl-C. What may block (files, callbacks of the user, parsing of
-large results) goes through `in_thread` and `call_user` and never runs on the loop itself.
+Context variables cross over, and so do cancellation and Ctrl-C. What may block (files, callbacks of the user, parsing
+of large results) goes through `in_thread` and `call_user` and never runs on the loop itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
@@ -40,14 +41,18 @@ _STREAM_BUFFER = 16
 _CALLBACK_THREADS = 8
 
 
+def _plain_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.ProactorEventLoop()
+    return asyncio.SelectorEventLoop()
+
+
 class _IOThread:
     """The event loop, its thread, and the threads that user callbacks run in."""
 
     def __init__(self) -> None:
         # Never the caller's loop policy: under uvloop or on another policy this loop stays the plain one.
-        self.loop: asyncio.AbstractEventLoop = (
-            asyncio.ProactorEventLoop() if sys.platform == "win32" else asyncio.SelectorEventLoop()
-        )
+        self.loop: asyncio.AbstractEventLoop = _plain_loop()
         self.callbacks = ThreadPoolExecutor(_CALLBACK_THREADS, thread_name_prefix="llama-cloud-callback")
         self.thread = threading.Thread(target=self._main, name="llama-cloud-io", daemon=True)
         self.thread.start()
@@ -87,7 +92,7 @@ _background: set[asyncio.Task[Any]] = set()
 
 
 def _current() -> _IOThread:
-    global _io_thread  # noqa: PLW0603 - the one per-process singleton of the package
+    global _io_thread
     with _lock:
         if _io_thread is None:
             if sys.is_finalizing():
@@ -97,7 +102,7 @@ def _current() -> _IOThread:
 
 
 def _forget_after_fork() -> None:
-    global _io_thread, _lock  # noqa: PLW0603 - see _current
+    global _io_thread, _lock
     _lock = threading.Lock()
     if _io_thread is not None:
         _inherited.append(_io_thread)
@@ -115,7 +120,7 @@ def _stop_at_exit() -> None:
 
 
 def on_io_loop() -> bool:
-    """Whether the caller runs on the I/O loop itself (thread ids are reused, so the running loop is what is compared)."""
+    """Whether the caller runs on the I/O loop itself; thread ids are reused, so the running loop is compared."""
     return _io_thread is not None and asyncio._get_running_loop() is _io_thread.loop
 
 
@@ -150,10 +155,10 @@ class _Call(Generic[T]):
         try:
             function, self._function = self._function, None
             if self._cancel_requested:
-                raise asyncio.CancelledError  # noqa: TRY301 - cancelled before it began
-            assert function is not None  # noqa: S101 - narrowed for the type checker
+                raise asyncio.CancelledError
+            assert function is not None
             self._result = await function()
-        except BaseException as error:  # noqa: BLE001 - nothing, SystemExit included, may reach and end the loop
+        except BaseException as error:
             self._error = error
         self.done.set()
         if self.on_done is not None:
@@ -313,7 +318,7 @@ def iterate(function: Callable[P, AsyncIterator[T]], *args: P.args, **kwargs: P.
 
 async def iterate_async(
     function: Callable[P, AsyncIterator[T]], *args: P.args, **kwargs: P.kwargs
-) -> AsyncIterator[T]:
+) -> AsyncGenerator[T, None]:
     """Read the async iterator `function(*args, **kwargs)`, which runs on the I/O loop, from any event loop."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
@@ -349,7 +354,7 @@ async def call_user(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     """On the I/O loop: run a callback of the user's, which may block or call this package again, in its own threads."""
     context = contextvars.copy_context()
     bound = functools.partial(context.run, function, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(_current().callbacks, bound)  # type: ignore[return-value]
+    return await asyncio.get_running_loop().run_in_executor(_current().callbacks, bound)
 
 
 def spawn(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

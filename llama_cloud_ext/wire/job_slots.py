@@ -64,7 +64,7 @@ class JobSlots:
     async def _release_after(self, slot: Slot, wait: Callable[[], Awaitable[object]]) -> None:
         try:
             await wait()
-        except Exception as error:  # noqa: BLE001 - whoever collects the job will see its error; the place is free
+        except Exception as error:
             logger.debug("a submitted job could not be waited for: %s", error)
         finally:
             slot.release()

@@ -20,4 +20,9 @@ def _list(connection: Connection, job_ids: Sequence[str]) -> AsyncIterator[JobRe
     return parse.list_jobs(connection, job_ids=job_ids)
 
 
-PARSE_JOBS = JobKind(product="parse", get=_get, list_jobs=_list, terminal=frozenset(status.value for status in ParseStatus if status.terminal))
+PARSE_JOBS = JobKind(
+    product="parse",
+    get=_get,
+    list_jobs=_list,
+    terminal=frozenset(status.value for status in ParseStatus if status.terminal),
+)

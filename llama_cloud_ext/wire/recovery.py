@@ -1,8 +1,8 @@
-"""Create recovery: a create whose answer was lost is looked up before it is repeated, so that nothing is paid for twice.
+"""Create recovery: a create whose answer was lost is looked up before it is repeated, so nothing is paid for twice.
 
-Every parse create carries a tag of its own in `user_metadata`. When the answer does not arrive (a timeout, a reset, a 5xx
-after sending), the jobs created since are listed and the tagged one, if there, is taken as the answer. Acceptance can
-surface late, so the look-up is repeated with growing pauses before the create is sent again.
+Every parse create carries a tag of its own in `user_metadata`. When the answer does not arrive (a timeout, a reset, a
+5xx after sending), the jobs created since are listed and the tagged one, if there, is taken as the answer. Acceptance
+can surface late, so the look-up is repeated with growing pauses before the create is sent again.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class ParseCreateRecovery:
         if not account.warned:
             account.warned = True
             logger.warning(
-                "this deployment does not return user_metadata; lost create answers are recognised by file name and time"
+                "this deployment does not return user_metadata; lost answers are recognised by file name and time"
             )
         for record in untagged:
             created = _parse_time(record.get("created_at"))

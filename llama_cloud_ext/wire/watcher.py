@@ -1,8 +1,9 @@
 """The job watcher: one loop waits for all unfinished jobs of one product, account and project.
 
-Its intervals grow with a job's age, so that what is lost between the end of a job and its notice stays near a tenth of
-the job's own time, whether it takes half a second or an hour. Jobs in flight share their rounds: the list endpoints take
-`job_ids`, so that a hundred jobs cost one request a round; where a deployment ignores that filter, each is asked for.
+Its intervals grow with a job's age, so that what is lost between the end of a job and its notice stays near a tenth
+of the job's own time, whether it takes half a second or an hour. Jobs in flight share their rounds: the list endpoints
+take `job_ids`, so that a hundred jobs cost one request a round; where a deployment ignores that filter, each is asked
+for.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ logger = logging.getLogger(__name__)
 
 JobRecord = dict[str, Any]
 
-# interval = U(JITTER, 1) x min(LONGEST, SHORTEST + GROWTH x age). A sixth of the age at each look means a twelfth lost on
-# average; the constant part keeps jobs of a second from being asked for every few milliseconds.
+# interval = U(JITTER, 1) x min(LONGEST, SHORTEST + GROWTH x age). A sixth of the age at each look means a twelfth lost
+# on average; the constant part keeps jobs of a second from being asked for every few milliseconds.
 _SHORTEST_SECONDS = 0.18
 _GROWTH = 0.16
 _LONGEST_SECONDS = 20.0

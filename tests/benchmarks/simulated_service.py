@@ -177,7 +177,7 @@ class SimulatedService:
         self.bytes_received = 0
         self.connections: set[tuple[str, int]] = set()
         self._allowed: deque[float] = deque()
-        self._random = random.Random(scenario.seed)  # noqa: S311 - reproducible faults, not secrets
+        self._random = random.Random(scenario.seed)
 
     def stats(self) -> JsonObject:
         """Everything counted since the last reset, JSON-ready."""

@@ -58,7 +58,7 @@ def looks(seconds: float, draw: random.Random) -> tuple[int, float]:
 
 def test_intervals_lose_little_and_ask_seldom() -> None:
     """Ensure, over thousands of jobs of every length, that what is lost stays a tenth, and that looks stay few."""
-    draw = random.Random(1)  # noqa: S311
+    draw = random.Random(1)
     lengths = [draw.uniform(0.3, 12) for _ in range(5000)]
     lost = [looks(length, draw)[1] for length in lengths]
     assert sum(lost) <= 0.12 * sum(lengths)

@@ -39,7 +39,7 @@ def test_a_file_from_upload_to_deletion(sdk: OfficialSdk, data_dir: Path) -> Non
         for call in (client.files.retrieve, client.files.content, client.files.delete):
             try:
                 call(made.id)
-            except NotFoundError:  # noqa: PERF203
+            except NotFoundError:
                 gone += 1
         return answers | {"gone": gone}
 
@@ -177,7 +177,7 @@ def test_an_empty_upload_is_refused(sdk: OfficialSdk) -> None:
         ):
             try:
                 call()
-            except BadRequestError as error:  # noqa: PERF203
+            except BadRequestError as error:
                 refusals.append(error.body["detail"])
         return refusals
 
@@ -223,7 +223,7 @@ def test_a_wrong_key_is_refused(sdk_python: Path, tmp_path: Path) -> None:
         for call in (client.projects.list, client.parsing.list_versions, client.files.list):
             try:
                 call()
-            except AuthenticationError as error:  # noqa: PERF203
+            except AuthenticationError as error:
                 refused += bool(error.body["detail"])
         return {"refused": refused, "accepted": len(right.projects.list())}
 

@@ -47,7 +47,7 @@ def test_the_first_command_prints_documents(capsys: pytest.CaptureFixture[str]) 
     command = fenced_blocks(TEXT, "bash")[0].code.split(" && ", 1)[1]
     program = shlex.split(command)
     assert program[:2] == ["python", "-c"]
-    exec(compile(program[2], "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102  # our own documentation
+    exec(compile(program[2], "README.md", "exec"), {"__name__": "__main__"})  # our own documentation
     printed = capsys.readouterr().out
     assert "Doc ID" in printed
     assert "Beautiful is better than ugly" in printed

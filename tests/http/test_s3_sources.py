@@ -88,7 +88,7 @@ async def test_a_file_on_s3(s3: Any, kind: str) -> None:
     assert (source.name, source.size) == ("report.pdf", len(PDF))
     assert source.identity == source.path == "s3://papers/2024/report.pdf"
     assert await content(source) == await content(source) == PDF
-    assert await content(pickle.loads(pickle.dumps(source))) == PDF  # noqa: S301
+    assert await content(pickle.loads(pickle.dumps(source))) == PDF
     assert copy.deepcopy(source) == source
 
 

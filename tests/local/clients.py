@@ -68,6 +68,14 @@ async def finished(client: httpx.AsyncClient, job_id: str, *, within: float = 10
         await asyncio.sleep(0.01)
 
 
+async def running(client: httpx.AsyncClient, job_id: str) -> None:
+    """Wait until a job runs."""
+    while True:
+        if (await client.get(f"{PARSE}/{job_id}")).json()["job"]["status"] == "RUNNING":
+            return
+        await asyncio.sleep(0.01)
+
+
 async def expanded(client: httpx.AsyncClient, job_id: str, *values: str, **query: str) -> Any:
     """A finished job with expanded fields."""
     response = await client.get(f"{PARSE}/{job_id}", params={"expand": list(values), **query})

@@ -284,20 +284,24 @@ def test_memory_is_refused_in_worker_processes() -> None:
             pool.apply(_use_memory)
 
 
-async def test_use_after_fork_is_refused(tmp_path: Path) -> None:
+def test_use_after_fork_is_refused(tmp_path: Path) -> None:
     """Ensure a transport that a fork inherited raises ConfigurationError instead of hanging."""
+
+    async def use(transport: httpx.AsyncBaseTransport) -> None:
+        response = await transport.handle_async_request(httpx.Request("GET", "http://a/api/v1/projects"))
+        await response.aread()
+
     for address in ("local::memory:", f"local:{tmp_path}"):
         transport = local_transport(address)
-        async with httpx.AsyncClient(transport=transport, base_url="http://a") as client:
-            await client.get("/api/v1/projects")
-            if (child := os.fork()) == 0:  # the child leaves by _exit: it must not run the parent's clean-up
-                sending = transport.handle_async_request(httpx.Request("GET", "http://a"))
-                try:
-                    sending.send(None)
-                except ConfigurationError:
-                    os._exit(0)
-                os._exit(1)
-            assert os.waitpid(child, 0)[1] == 0
+        asyncio.run(use(transport))
+        if (child := os.fork()) == 0:  # the child leaves by _exit: it must not run the parent's clean-up
+            try:
+                asyncio.run(use(transport))
+            except ConfigurationError:
+                os._exit(0)
+            os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        asyncio.run(transport.aclose())
 
 
 def run_script(script: str, *arguments: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from llama_cloud_ext.local.results import EXPAND_VALUES
 from tests.local import fake_engine
-from tests.local.clients import PARSE, expanded, finished, local_client, submit, upload_file
+from tests.local.clients import PARSE, expanded, finished, local_client, running, submit, upload_file
 
 
 async def test_upload_and_parse(tmp_path: Path) -> None:
@@ -245,8 +245,7 @@ async def test_cancel_stops_a_running_job(tmp_path: Path) -> None:
     """Ensure cancelling ends the engine's work at once, for good, and only once."""
     async with local_client(tmp_path) as client:
         job = await submit(client, "SLEEP 60")
-        while (await client.get(f"{PARSE}/{job['id']}")).json()["job"]["status"] != "RUNNING":
-            await asyncio.sleep(0.01)
+        await running(client, job["id"])
         assert (await client.post(f"{PARSE}/{job['id']}/cancel")).json()["status"] == "CANCELLED"
         again = await client.post(f"{PARSE}/{job['id']}/cancel")
         assert again.status_code == 409

@@ -67,7 +67,7 @@ def test_bytes_resolve_or_raise_a_source_error(data: bytes, file_name: Any) -> N
     assert 0 < len(source.name) <= 255
     assert source.identity == f"sha256:{hashlib.sha256(data).hexdigest()}"
     assert resolve_source(io.BytesIO(data), extra_info={"file_name": file_name}) == source
-    assert pickle.loads(pickle.dumps(source)) == source  # noqa: S301
+    assert pickle.loads(pickle.dumps(source)) == source
 
 
 @given(

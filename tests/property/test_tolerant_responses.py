@@ -241,7 +241,7 @@ def test_a_full_answer_reads_completely() -> None:
     assert response.document_metadata == {"confidence": 0.9}
     assert response.result_content_metadata["xlsx"].presigned_url == "https://example.com/x"
     assert (response.markdown_full, response.text_full) == ("# Title", "Words.")
-    assert pickle.loads(pickle.dumps(response)) == copy.deepcopy(response) == response  # noqa: S301
+    assert pickle.loads(pickle.dumps(response)) == copy.deepcopy(response) == response
 
 
 def test_every_kind_of_item_is_known() -> None:
@@ -278,7 +278,7 @@ def test_numbers_too_long_to_write_are_no_text() -> None:
 def test_pages_keep_their_number_apart_from_their_document() -> None:
     """Ensure a page that is copied or pickled alone keeps the number that its place gave it."""
     page = ParseResponse({"markdown": [{"page_number": 8}, {"markdown": "x"}]}).markdown[1]
-    for same in (copy.deepcopy(page), pickle.loads(pickle.dumps(page))):  # noqa: S301
+    for same in (copy.deepcopy(page), pickle.loads(pickle.dumps(page))):
         assert (same.page_number, same.markdown, same) == (9, "x", page)
 
 

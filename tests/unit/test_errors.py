@@ -35,7 +35,7 @@ CLASSES = [
 
 
 def through_pickle(value: Any) -> Any:
-    return pickle.loads(pickle.dumps(value))  # noqa: S301 - bytes made on the spot
+    return pickle.loads(pickle.dumps(value))
 
 
 def facts_for(kind: type[LlamaCloudError]) -> dict[str, Any]:

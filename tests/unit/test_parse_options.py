@@ -332,7 +332,7 @@ def test_errors_survive_pickling() -> None:
     """Ensure the errors reach a parent process as they were."""
     with pytest.raises(ConfigurationError) as raised:
         ParseOptions(output_options={"markdown": {"table": {}}})  # type: ignore[arg-type]
-    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)  # noqa: S301
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
 
 
 def test_options_assigned_later_are_checked_when_used() -> None:
@@ -371,7 +371,7 @@ SECRETS = {
 def test_secrets_are_sent_but_never_shown() -> None:
     """Ensure secrets are in the body, pickles and copies, but in no repr, dump, fingerprint or error."""
     options = ParseOptions(**SECRETS)  # type: ignore[arg-type]
-    for same in (options, pickle.loads(pickle.dumps(options)), copy.deepcopy(options)):  # noqa: S301
+    for same in (options, pickle.loads(pickle.dumps(options)), copy.deepcopy(options)):
         body = json.dumps(same.configuration().to_body())
         for secret in ("s3cret-signature", "s3cret-token", "s3cret-proxy"):
             assert secret in body

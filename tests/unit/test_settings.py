@@ -23,7 +23,7 @@ EU = "https://api.cloud.eu.llamaindex.ai"
 
 
 def through_pickle(value: Any) -> Any:
-    return pickle.loads(pickle.dumps(value))  # noqa: S301 - bytes made on the spot
+    return pickle.loads(pickle.dumps(value))
 
 
 def resolve(**values: Any) -> Settings:

@@ -91,7 +91,7 @@ class PathLike:
 
 def spooled(data: bytes, limit: int) -> Any:
     """A file object of the kind that web frameworks hand out."""
-    file = tempfile.SpooledTemporaryFile(max_size=limit)  # noqa: SIM115
+    file = tempfile.SpooledTemporaryFile(max_size=limit)
     file.write(data)
     return file
 
@@ -695,7 +695,7 @@ async def test_a_local_file_that_changes(pdf: Path, change: str) -> None:
 
     async def send() -> None:
         async for chunk in source.chunks():
-            sent.append(len(chunk))  # noqa: PERF401  # what was sent before the error counts
+            sent.append(len(chunk))  # what was sent before the error counts
 
     with pytest.raises(SourceError, match="does not exist" if change == "gone" else "changed while"):
         await send()
@@ -760,7 +760,7 @@ async def test_pickle_and_copy(pdf: Path, memory: MemoryFileSystem, kind: str) -
             source = resolve_source(file)
     else:
         source = resolve_source(given, extra_info={"a": 1})
-    for twin in (pickle.loads(pickle.dumps(source)), copy.deepcopy(source)):  # noqa: S301
+    for twin in (pickle.loads(pickle.dumps(source)), copy.deepcopy(source)):
         assert twin == source
         assert twin.extra_info == source.extra_info
         if kind != "url":

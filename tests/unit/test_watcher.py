@@ -128,7 +128,7 @@ def test_jobs_in_flight_share_their_requests() -> None:
 
 
 def test_jobs_alike_are_seen_at_their_end() -> None:
-    """Ensure that after some jobs of one length the next lose next to nothing, and a sudden long one no more than ever."""
+    """Ensure jobs of one length soon lose next to nothing, and a sudden long one no more than ever."""
 
     async def main() -> None:
         service = Service()

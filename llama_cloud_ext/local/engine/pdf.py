@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 PORTION = 500
 """Pages in one pass: heading levels are judged over a whole pass, so it holds nearly every document."""
 
+OCR_PORTION = 25
+"""Pages in one pass with OCR, which takes seconds a page and cannot be interrupted."""
+
 MOST_PAGES = 20_000
 """More pages than this would fill the memory; page_ranges selects a part of such a document."""
 
@@ -133,8 +136,9 @@ def _portions(
     named: Path, file_name: str, options: EngineOptions, tessdata: Path | None, watch: Watch
 ) -> Iterator[Parsed]:
     watch.check()
+    portion = PORTION if tessdata is None else OCR_PORTION
     # The number of pages is known only after a first pass.
-    first = options.target_pages or f"1-{min(options.max_pages or PORTION, PORTION)}"
+    first = options.target_pages or f"1-{min(options.max_pages or portion, portion)}"
     parsed = _pass(named, file_name, options, tessdata, first)
     pages = selected_pages(parsed.total_pages, target_pages=options.target_pages, max_pages=options.max_pages)
     if not pages:
@@ -146,9 +150,9 @@ def _portions(
         )
     yield parsed
     del parsed
-    for start in range(PORTION, len(pages), PORTION):
+    for start in range(portion, len(pages), portion):
         watch.check(len(pages))
-        yield _pass(named, file_name, options, tessdata, as_ranges(pages[start : start + PORTION]))
+        yield _pass(named, file_name, options, tessdata, as_ranges(pages[start : start + portion]))
 
 
 def _pass(named: Path, file_name: str, options: EngineOptions, tessdata: Path | None, target_pages: str) -> Parsed:
@@ -161,7 +165,7 @@ def _pass(named: Path, file_name: str, options: EngineOptions, tessdata: Path | 
         output_format="json",
         dpi=DPI,
         target_pages=target_pages,
-        max_pages=PORTION,
+        max_pages=PORTION if tessdata is None else OCR_PORTION,
         continue_on_page_error=True,
         keep_headers_footers=True,
         extract_blocks=rich,
