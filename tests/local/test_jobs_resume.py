@@ -1,0 +1,110 @@
+"""Jobs outlive their process: nothing accepted is lost, whatever happens."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from llama_cloud_ext.local.blobs import Blobs
+from llama_cloud_ext.local.jobs import MOST_ATTEMPTS
+from llama_cloud_ext.local.leases import Owner
+from llama_cloud_ext.local.store import FAILED, RUNNING, Store
+from tests.local.clients import expanded, finished, local_client, running, submit
+from tests.local.worker import Worker, wait_for_runs
+
+
+async def test_kill_during_a_job_loses_nothing(tmp_path: Path) -> None:
+    """Ensure after kill -9 during jobs every accepted upload completes at the next start, at once."""
+    data = tmp_path / "data"
+    with Worker(data, "SLEEP 30", "SLEEP 30\fb", *(f"document {number}" for number in range(10))) as worker:
+        worker.wait_until_ready()
+        wait_for_runs(data, 2)
+        worker.kill()
+    # What was running runs again, from its start: the stand-in sleeps, so give it a shorter night.
+    for source in (data / "sources").iterdir():
+        source.write_bytes(source.read_bytes().replace(b"SLEEP 30", b"SLEEP 0.1"))
+    async with local_client(data) as client:
+        started = time.monotonic()
+        for job_id in worker.job_ids:
+            assert (await finished(client, job_id))["status"] == "COMPLETED"
+        assert time.monotonic() - started < 4, "the dead owner's leases were waited for"
+        assert (await expanded(client, worker.job_ids[-1], "text_full"))["text_full"] == "document 9"
+
+
+async def test_closing_returns_running_jobs_to_the_queue(tmp_path: Path) -> None:
+    """Ensure an orderly end stops running jobs at once, and they complete at the next start."""
+    async with local_client(tmp_path) as client:
+        job = await submit(client, "SLEEP 0.3")
+        await running(client, job["id"])
+    async with local_client(tmp_path) as client:
+        assert (await client.get(f"/api/v2/parse/{job['id']}")).json()["job"]["status"] in {"PENDING", "RUNNING"}
+        assert (await finished(client, job["id"]))["status"] == "COMPLETED"
+
+
+async def test_a_job_that_kills_its_process_fails_in_the_end(tmp_path: Path) -> None:
+    """Ensure a document that takes its process down every time becomes FAILED instead of doing so for ever."""
+    async with local_client(tmp_path) as client:
+        await client.get("/api/v1/projects")
+    blobs, store = Blobs(tmp_path), Store(tmp_path / "llamacloud.sqlite3")
+    blobs.source("pjb-deadly").write_bytes(b"x")
+    store.add_job("pjb-deadly", "deadly.pdf", {"tier": "fast", "version": "latest"}).result()
+    for number in range(MOST_ATTEMPTS):
+        claimed = store.claim_job(f"dead-{number}", -1.0).result()
+        assert claimed is not None
+        assert (claimed.status, claimed.attempts) == (RUNNING, number + 1)
+    store.close()
+    async with local_client(tmp_path) as client:
+        job = await finished(client, "pjb-deadly")
+        assert job["status"] == FAILED
+        assert job["error_message"].startswith("DOCUMENT_TOO_LARGE: the process was killed 5 times")
+
+
+def test_leases(tmp_path: Path) -> None:
+    """Ensure a lease keeps others away until it expires, is renewed by its owner alone, and ends with it."""
+    store = Store(tmp_path / "test.sqlite3")
+    store.add_job("pjb-1", "a", {}).result()
+    assert store.claim_job("one", 60).result() is not None
+    assert store.claim_job("two", 60).result() is None
+    assert store.renew_leases("one", 0.05).result() == {"pjb-1"}
+    time.sleep(0.06)
+    taken = store.claim_job("two", 60).result()
+    assert taken is not None
+    assert store.renew_leases("one", 60).result() == set()
+    assert store.finish_job("pjb-1", "one", result_id="x").result() is False
+    assert store.finish_job("pjb-1", "two", result_id="x").result() is True
+    assert store.claim_job("three", 60, ["two"]).result() is None
+    store.close()
+
+
+def test_owners_that_live_are_not_gone(tmp_path: Path) -> None:
+    """Ensure a living owner of the same process or another is never taken for dead, and a closed one is."""
+    one, two = Owner(tmp_path), Owner(tmp_path)
+    assert not one.is_gone(two.id)
+    assert not two.is_gone(one.id)
+    two.close()
+    assert one.is_gone(two.id)
+    assert one.is_gone("never-heard-of")
+    one.close()
+
+
+def orphans(data: Path) -> list[Path]:
+    """What the test below left lying about."""
+    return list(data.glob("*/orphan"))
+
+
+async def test_orphans_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ensure what crashes left on disk goes at a later start, and what records know stays."""
+    async with local_client(tmp_path) as client:
+        job = await finished(client, (await submit(client, "x"))["id"])
+    for folder in ("files", "sources", "incoming"):
+        (tmp_path / folder / "orphan").write_bytes(b"x")
+    (tmp_path / "results" / "orphan").mkdir()
+    async with local_client(tmp_path) as client:
+        await client.get("/api/v1/projects")
+        assert len(orphans(tmp_path)) == 4, "too young to go"
+    monkeypatch.setattr("llama_cloud_ext.local.blobs.ORPHAN_AGE", -1.0)
+    async with local_client(tmp_path) as client:
+        assert (await expanded(client, job["id"], "text_full"))["text_full"] == "x"
+        assert orphans(tmp_path) == []
