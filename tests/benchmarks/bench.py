@@ -106,7 +106,8 @@ class Bench:
 
     def python(self, client: str, *arguments: str) -> str:
         """Run the client's Python; its standard output."""
-        environment = clean_environment(PYTHONPATH=str(ROOT)) if client == OURS else clean_environment()
+        here = client == OURS and not self.plan.own_environment
+        environment = clean_environment(PYTHONPATH=str(ROOT)) if here else clean_environment()
         done = subprocess.run(
             [str(self.pythons[client]), *arguments],
             capture_output=True,

@@ -103,7 +103,7 @@ def faults(bench: Bench) -> list[Row]:
         rows.append(
             bench.row(f"one request in five fails ({kinds}), {count} files", struck(count, {"one_in_fails": 5}))
         )
-    count = bench.scaled(32)
+    count = max(8, bench.scaled(32))
     rows.append(bench.row(f"one create answer in five lost, {count} files", struck(count, {"one_create_in_lost": 5})))
     rows.append(failing_jobs(bench, count, seconds))
     if bench.plan.rate:
@@ -158,7 +158,7 @@ def imports(bench: Bench) -> list[Row]:
 
     def seconds(client: str, statement: str) -> float:
         code = IMPORT.format(statement=statement)
-        return statistics.median(float(bench.python(client, "-c", code)) for _ in range(2 * bench.plan.runs + 1))
+        return statistics.median(float(bench.python(client, "-c", code)) for _ in range(2 * bench.plan.runs - 1))
 
     statements = {
         SERVICES: "from llama_cloud_services import LlamaParse",

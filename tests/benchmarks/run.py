@@ -63,10 +63,11 @@ def table(rows: Iterable[Row], clients: Iterable[str]) -> str:
 
 def report(rows: Iterable[Row], versions: str, plan: Plan) -> str:
     """The table with what is needed to read it."""
+    runs = f"Medians of {plan.runs} runs." if plan.runs > 1 else "One run."
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     return f"""# Benchmark results
 
-{date.today():%d %B %Y}. {machine}. Python {platform.python_version()}, {versions}. Medians of {plan.runs} runs.
+{date.today():%d %B %Y}. {machine}. Python {platform.python_version()}, {versions}. {runs}
 All clients in the same run against the same simulated cloud on the loopback; made by `python -m tests.benchmarks.run`.
 
 {table(rows, plan.clients)}
