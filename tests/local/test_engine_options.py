@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from llama_cloud_ext.local.engine import EnginePage
+from llama_cloud_ext.local.engine.merged_tables import merge_continued_tables
+from llama_cloud_ext.local.engine.tables import TableStyle, table_item
 from tests.local.engine_calls import parse
 
 
@@ -154,6 +157,51 @@ def test_lines_within_cells(tmp_path: Path) -> None:
     assert "| one<br>two | 3 |" in parse(path).pages[0].markdown
 
 
+def _page(number: int, *rows: list[list[str]]) -> EnginePage:
+    boxes = [{"x": 0.0, "y": 0.0, "w": 1.0, "h": 1.0}]
+    return EnginePage(number, items=[table_item(part, bbox=boxes) for part in rows])
+
+
+def test_continued_tables_are_joined_on_their_first_page() -> None:
+    """Ensure a table over three pages becomes one, with and without a repeated header, and says where it came from."""
+    pages = [
+        _page(4, [["year", "tons"], ["1990", "12.5"]]),
+        _page(5, [["year", "tons"], ["1991", "007"]]),
+        _page(6, [["1992", "14"], ["1993", ""]]),
+        _page(7, [["name", "place"], ["oak", "hill"]]),
+    ]
+    merge_continued_tables(pages, TableStyle())
+    whole = pages[0].items[0]
+    assert whole["rows"] == [["year", "tons"], [1990.0, 12.5], [1991.0, "007"], [1992.0, 14.0], [1993.0, None]]
+    assert whole["merged_from_pages"] == [4, 5, 6]
+    assert whole["md"].count("\n") == 5
+    for page in pages[1:3]:
+        assert (page.items[0]["rows"], page.items[0]["md"]) == ([], "")
+        assert page.items[0]["merged_into_page"] == 4
+    assert "merged_into_page" not in pages[3].items[0]
+
+
+def test_tables_that_do_not_continue_stay_apart() -> None:
+    """Ensure tables are not joined across a gap, across other content, or with other columns."""
+    rows = [["year", "tons"], ["1990", "12"]]
+    for pages in (
+        [_page(1, rows), _page(3, rows)],
+        [_page(1, rows), _page(2, [["1990", "12", "x"]])],
+        [_page(1, rows), EnginePage(2, items=[{"type": "text", "md": "a", "value": "a"}, table_item(rows)])],
+    ):
+        merge_continued_tables(pages, TableStyle())
+        assert not any("merged_from_pages" in item for page in pages for item in page.items)
+
+
+def test_merging_leaves_real_tables_alone(data_dir: Path) -> None:
+    """Ensure the tables of different data sets on following pages are not joined."""
+    merge = {"markdown": {"tables": {"merge_continued_tables": True}}}
+    result = parse(data_dir / "r-datasets-tables.pdf", output_options=merge)
+    assert [page.items for page in result.pages] == [
+        page.items for page in parse(data_dir / "r-datasets-tables.pdf").pages
+    ]
+
+
 def test_word_boxes(data_dir: Path) -> None:
     """Ensure there is a record for each word, with its page and its box."""
     result = parse(data_dir / "table-and-pictures.pdf", output_options={"additional_outputs": ["word_bbox"]})
@@ -200,7 +248,7 @@ def test_options_without_effect_are_named(data_dir: Path) -> None:
         "output_options": {
             "granular_bboxes": ["word"],
             "images_to_save": ["screenshot"],
-            "markdown": {"annotate_links": True, "tables": {"merge_continued_tables": True}},
+            "markdown": {"annotate_links": True, "annotate_revisions": True},
         },
         "user_metadata": {"a": "b"},
         "disable_cache": True,
@@ -208,7 +256,7 @@ def test_options_without_effect_are_named(data_dir: Path) -> None:
     assert parse(data_dir / "latex-lorem.pdf", **options).notes["options_not_applied"] == [
         "agentic_options.custom_prompt",
         "output_options.granular_bboxes.word",
-        "output_options.markdown.tables.merge_continued_tables",
+        "output_options.markdown.annotate_revisions",
         "processing_options.aggressive_table_extraction",
         "processing_options.ignore.ignore_hidden_text",
         "processing_options.ocr_parameters.languages.de",

@@ -145,7 +145,7 @@ def _boxes(block: LayoutBlock) -> list[dict[str, Any]] | None:
     return None if block.bbox is None else [box(block.bbox)]
 
 
-def _item(block: LayoutBlock, style: TableStyle) -> Item | None:
+def _item(block: LayoutBlock, style: TableStyle) -> Item | None:  # noqa: PLR0911 - one return per kind of block
     bbox = _boxes(block)
     text = block.text or ""
     if block.kind == "heading":

@@ -78,7 +78,7 @@ class _Walk:
             found += self._block(token)
         return found
 
-    def _block(self, token: Token) -> list[Item]:
+    def _block(self, token: Token) -> list[Item]:  # noqa: PLR0911 - one return per kind of block
         if token.type == "heading_open":
             inline = self._inline("heading_close")
             return [heading_item(int(token.tag[1]), self._text(inline)), *_links(inline)] if inline.content else []

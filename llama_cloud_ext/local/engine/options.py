@@ -50,6 +50,7 @@ _RENDERED = _EVERYWHERE | {
     "output_options.extract_printed_page_number",
     "output_options.images_to_save",
     "output_options.markdown.inline_images",
+    "output_options.markdown.tables.merge_continued_tables",
     "output_options.spatial_text.preserve_very_small_text",
     "processing_control.job_failure_conditions.fail_on_image_extraction_error",
     "processing_options.ignore.ignore_diagonal_text",
@@ -86,6 +87,7 @@ class EngineOptions:
     crop: CropBox | None = None
     images: frozenset[str] | None = None
     tables: TableStyle = field(default_factory=TableStyle)
+    merge_tables: bool = False
     annotate_links: bool = False
     inline_images: bool = False
     printed_page_numbers: bool = False
@@ -127,6 +129,7 @@ class EngineOptions:
                 compact=bool(tables.get("compact_markdown_tables")),
                 line_separator="<br>" if separator is None else separator,
             ),
+            merge_tables=bool(tables.get("merge_continued_tables")),
             annotate_links=bool(markdown.get("annotate_links")),
             inline_images=bool(markdown.get("inline_images")),
             printed_page_numbers=bool(output.get("extract_printed_page_number")),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.local.engine.items import items_of_blocks, joined
 from llama_cloud_ext.local.engine.links import add_links
+from llama_cloud_ext.local.engine.merged_tables import merge_continued_tables
 from llama_cloud_ext.local.engine.named_file import with_suffix
 from llama_cloud_ext.local.engine.ocr import NEEDS_TESSDATA, ocr_settings
 from llama_cloud_ext.local.engine.options import EngineOptions, Watch
@@ -188,6 +189,8 @@ def _complete(named: Path, pages: list[EnginePage], reading: _Reading, options: 
     mark_running_heads(pages)
     if options.printed_page_numbers:
         find_printed_numbers(pages)
+    if options.merge_tables:
+        merge_continued_tables(pages, options.tables)
     if options.inline_images:
         _inline(pages, reading.embedded)
     elif options.images is None:

@@ -30,7 +30,7 @@ class EngineError(Exception):
         return f"{self.code}: {self.message}"
 
 
-class EngineStopped(EngineError):
+class EngineStopped(EngineError):  # noqa: N818 - a stop that was asked for is no error
     """The caller's `should_stop` said so; what was parsed until then is dropped."""
 
     def __init__(self) -> None:

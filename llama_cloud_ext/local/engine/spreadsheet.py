@@ -1,4 +1,4 @@
-"""All tables of a document as one .xlsx file, a sheet each. Needs xlsxwriter, which the `local` extra brings."""
+"""All tables of a document as one .xlsx file, a sheet each. Needs xlsxwriter, which the `office` extra brings."""
 
 from __future__ import annotations
 
