@@ -50,7 +50,7 @@ class ServedCloud:
 
     def _answers(self) -> bool:
         try:
-            urllib.request.urlopen(self.base_url + "/api/v1/projects", timeout=5).close()
+            urllib.request.urlopen(self.base_url + "/api/v1/projects", timeout=5).close()  # noqa: S310 - loopback
         except urllib.error.HTTPError as refusal:
             refusal.close()
             return True

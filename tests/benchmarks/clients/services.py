@@ -10,7 +10,7 @@ import measured
 
 warnings.simplefilter("ignore")
 
-from llama_cloud_services import LlamaParse
+from llama_cloud_services import LlamaParse  # noqa: E402 - the package warns when it is imported
 
 
 def reader(base_url: str, **options: Any) -> LlamaParse:
