@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import shutil
+import sqlite3
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local.blobs import Blobs
+from llama_cloud_ext.local.database import NewerSchemaError
 from llama_cloud_ext.local.jobs import Engine, JobRunner
 from llama_cloud_ext.local.presigned import Signer
 from llama_cloud_ext.local.store import ProjectRecord, Store
@@ -72,7 +74,7 @@ class LocalCloud:
         """Open the folder and start its jobs, once.
 
         Raises:
-            ConfigurationError: In a process forked from the one that opened it.
+            ConfigurationError: The folder cannot be used, or a fork inherited this.
         """
         self.check_process()
         if not self._opened:
@@ -83,32 +85,42 @@ class LocalCloud:
         return await asyncio.get_running_loop().run_in_executor(self.threads, function, *args)
 
     def open(self) -> None:
-        """Open the folder and start its jobs; blocking, once."""
+        """Open the folder and start its jobs; blocking, once.
+
+        Raises:
+            ConfigurationError: The folder cannot be used, or a fork inherited this.
+        """
         with self._lock:
             self.check_process()
             if self._closed:
                 raise RuntimeError("this local LlamaCloud is closed")
             if self._opened:
                 return
-            if self.data is None:
-                self.root = Path(tempfile.mkdtemp(prefix="llama-cloud-local-"))
-            else:
-                self.root = self.data
-                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.blobs = Blobs(self.root)
-            self.store = Store(self.root / "llamacloud.sqlite3")
-            self.signer = Signer.of_folder(self.root)
-            self.project: ProjectRecord = self.store.project().result()
-            self.blobs.sweep(self.store.known_blobs().result())
-            self.runner = JobRunner(
-                self.root,
-                self.store,
-                self.blobs,
-                engine=self._engine,
-                simulation=self.simulation,
-                tessdata=self._tessdata,
-            )
+            try:
+                self._open()
+            except (OSError, sqlite3.Error, NewerSchemaError) as error:
+                raise ConfigurationError(f"cannot open the data folder {self.data}: {error}") from error
             self._opened = True
+
+    def _open(self) -> None:
+        if self.data is None:
+            self.root = Path(tempfile.mkdtemp(prefix="llama-cloud-local-"))
+        else:
+            self.root = self.data
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.blobs = Blobs(self.root)
+        self.signer = Signer.of_folder(self.root)
+        self.store = Store(self.root / "llamacloud.sqlite3")
+        self.project: ProjectRecord = self.store.project().result()
+        self.blobs.sweep(self.store.known_blobs().result())
+        self.runner = JobRunner(
+            self.root,
+            self.store,
+            self.blobs,
+            engine=self._engine,
+            simulation=self.simulation,
+            tessdata=self._tessdata,
+        )
 
     def close(self) -> None:
         """Stop jobs (they resume at the next start) and close the folder; blocking, harmless when repeated."""

@@ -56,6 +56,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 """The schema, one entry a version; `PRAGMA user_version` counts the entries already applied."""
 
 
+class NewerSchemaError(Exception):
+    """The data folder was written by a newer version of this package."""
+
+
 class Database:
     """A SQLite file behind one thread.
 
@@ -174,7 +178,7 @@ def _transaction(connection: sqlite3.Connection, function: Callable[[sqlite3.Con
 def _migrate(connection: sqlite3.Connection) -> None:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
-        raise RuntimeError(f"the data folder was written by a newer llama-cloud-ext (schema {version})")
+        raise NewerSchemaError(f"it was written by a newer llama-cloud-ext (schema {version})")
     for statements in MIGRATIONS[version:]:
         for statement in statements:
             connection.execute(statement)

@@ -52,9 +52,9 @@ class LocalTransport(AsgiTransport):
         """Run one request.
 
         Raises:
-            ConfigurationError: In a process forked from the one that made the transport.
+            ConfigurationError: The data folder cannot be used, or a fork inherited the transport.
         """
-        self._cloud.check_process()
+        await self._cloud.ensure_open()
         return await super().handle_async_request(request)
 
     async def aclose(self) -> None:

@@ -177,7 +177,8 @@ class JobRunner:
         except JobFailure as error:
             failure = str(error)
         except Exception as error:
-            logger.exception("job %s of the local LlamaCloud failed unexpectedly", job.id)
+            if not stop.is_set():  # a cancelled job's source may be gone already
+                logger.exception("job %s of the local LlamaCloud failed unexpectedly", job.id)
             failure = f"Internal error of the local engine: {type(error).__name__}: {error}"
         if stop.is_set():  # cancelled, taken over, or closing: the outcome is nobody's business any more
             self._blobs.delete(folder)
@@ -230,7 +231,7 @@ class JobRunner:
                 self._blobs.delete(fetched)
 
 
-class JobFailure(Exception):
+class JobFailure(Exception):  # noqa: N818 - a job's outcome, no error of this program
     """Ends a job as FAILED: a code of the service's error reference, and an explanation.
 
     Example:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import logging
 import uuid
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -71,6 +74,38 @@ class KeyCheck:
             if not hmac.compare_digest(given, self._expected):
                 raise RequestError(401, "Invalid API Key" if given else "Missing API Key")
         await self._app(scope, receive, send)
+
+
+class LoopbackOnly:
+    """Keeps web pages out of a server that needs no key: they reach the loopback through the browser, under a host
+    name of their own (DNS rebinding) or with their origin in the request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            for address in (f"//{headers.get('host', '')}", headers.get("origin", "")):
+                if address and not is_loopback(urlsplit(address).hostname or ""):
+                    message = "Only local programs may use this server; start it with an API key for others."
+                    await json_answer({"detail": message}, 403)(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address.
+
+    Example:
+        >>> is_loopback("localhost"), is_loopback("::1"), is_loopback("0.0.0.0")
+        (True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class OpenCloud:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import signal
 import socket
 import struct
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local.app import create_app
+from llama_cloud_ext.local.middleware import LoopbackOnly, is_loopback
 
 if TYPE_CHECKING:
     from llama_cloud_ext.local.jobs import Engine
@@ -52,7 +52,8 @@ def serve(
         on_start: Called with the base URL once the server answers.
 
     Raises:
-        ConfigurationError: The address is not loopback and there is no key, or it cannot be listened on.
+        ConfigurationError: The address is not loopback and there is no key, it cannot be listened on, or the data
+            folder cannot be used.
 
     Example:
         >>> serve(".llamacloud", "0.0.0.0")
@@ -66,24 +67,21 @@ def serve(
             f"listening on {host} needs an API key", hint="pass api_key= (--api-key), or listen on 127.0.0.1"
         )
     app = create_app(data, api_key=api_key, simulate=simulate, tessdata=tessdata, engine=engine)
-    listener = _listen(host, port)
+    if not api_key:
+        app.add_middleware(LoopbackOnly)
+    app.state.cloud.open()
+    try:
+        listener = _listen(host, port)
+    except ConfigurationError:
+        app.state.cloud.close()
+        raise
     address = f"[{host}]" if ":" in host else host
     url = f"http://{address}:{listener.getsockname()[1]}"
-    with listener:
-        asyncio.run(_serve(app, listener, url, on_start))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address.
-
-    Example:
-        >>> is_loopback("localhost"), is_loopback("::1"), is_loopback("0.0.0.0")
-        (True, True, False)
-    """
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        with listener:
+            asyncio.run(_serve(app, listener, url, on_start))
+    finally:
+        app.state.cloud.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

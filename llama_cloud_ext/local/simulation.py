@@ -72,8 +72,8 @@ class Simulation:
         if not callable(low) and not callable(high) and not 0 <= low <= high:
             raise ConfigurationError(f"latency is a number of seconds, or a range (low, high), not {self.latency}")
         # Apart from each other, so that more polling does not change how long jobs take.
-        self._fault_draws = random.Random(self.seed)
-        self._latency_draws = random.Random(self.seed)
+        self._fault_draws = random.Random(self.seed)  # noqa: S311 - no secrets are drawn
+        self._latency_draws = random.Random(self.seed)  # noqa: S311 - no secrets are drawn
 
     @property
     def delays_jobs(self) -> bool:

@@ -63,7 +63,7 @@ def fetch_source(url: str, path: Path, *, proxy: str | None, should_stop: Callab
     if proxy:
         handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
     opener = urllib.request.build_opener(*handlers)
-    request = urllib.request.Request(url, headers={"User-Agent": "llama-cloud-ext"})
+    request = urllib.request.Request(url, headers={"User-Agent": "llama-cloud-ext"})  # noqa: S310 - the scheme is checked
     # Messages name the host only: query strings of presigned URLs are secrets.
     where = f"{urlsplit(url).scheme}://{urlsplit(url).hostname}"
     try:

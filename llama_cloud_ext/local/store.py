@@ -168,8 +168,8 @@ class Store:
         where, values = _where(filters)
         follows, positions = _following(order, after)
         ordering = ", ".join(f"{column} {'DESC' if descending else 'ASC'}" for column, descending in order)
-        select = f"SELECT * FROM files {where}{follows} ORDER BY {ordering} LIMIT ?"
-        count = f"SELECT COUNT(*) FROM files {where}"
+        select = f"SELECT * FROM files {where}{follows} ORDER BY {ordering} LIMIT ?"  # noqa: S608
+        count = f"SELECT COUNT(*) FROM files {where}"  # noqa: S608
 
         def work(connection: sqlite3.Connection) -> Page:
             rows = [FileRecord(**row) for row in connection.execute(select, (*values, *positions, limit + 1))]
@@ -222,8 +222,8 @@ class Store:
         """
         where, values = _where(filters, [("created_at >= ?", created_from), ("created_at <= ?", created_to)])
         cursor = " AND sequence < ?" if before is not None else ""
-        select = f"SELECT * FROM jobs {where}{cursor} ORDER BY sequence DESC LIMIT ?"
-        count = f"SELECT COUNT(*) FROM jobs {where}"
+        select = f"SELECT * FROM jobs {where}{cursor} ORDER BY sequence DESC LIMIT ?"  # noqa: S608
+        count = f"SELECT COUNT(*) FROM jobs {where}"  # noqa: S608
 
         def work(connection: sqlite3.Connection) -> Page:
             arguments = [*values, *([before] if before is not None else []), limit + 1]
@@ -278,11 +278,11 @@ class Store:
         marks = ", ".join("?" * len(dead))
         # Asking with a read first keeps idle polling from taking the write lock.
         waiting = (
-            "SELECT id FROM jobs WHERE status = 'PENDING' OR (status = 'RUNNING' AND "
+            "SELECT id FROM jobs WHERE status = 'PENDING' OR (status = 'RUNNING' AND "  # noqa: S608
             f"(lease_expires < ? OR owner IN ({marks}))) ORDER BY sequence LIMIT 1"
         )
         update = (
-            "UPDATE jobs SET status = 'RUNNING', owner = ?, lease_expires = ?, attempts = attempts + 1, "
+            "UPDATE jobs SET status = 'RUNNING', owner = ?, lease_expires = ?, attempts = attempts + 1, "  # noqa: S608
             f"updated_at = ? WHERE id = ({waiting}) RETURNING *"
         )
 
@@ -347,12 +347,13 @@ class Store:
 
     def known_blobs(self) -> Future[set[str]]:
         """Ids of every file, unfinished job and result: what a clean-up must leave alone."""
+        select = (
+            "SELECT id FROM files UNION SELECT id FROM jobs WHERE status IN (?, ?) "
+            "UNION SELECT result_id FROM jobs WHERE result_id IS NOT NULL"
+        )
 
         def work(connection: sqlite3.Connection) -> set[str]:
-            rows = connection.execute(
-                "SELECT id FROM files UNION SELECT id FROM jobs UNION SELECT result_id FROM jobs"
-            ).fetchall()
-            return {row[0] for row in rows if row[0] is not None}
+            return {row[0] for row in connection.execute(select, UNFINISHED)}
 
         return self._database.read(work)
 

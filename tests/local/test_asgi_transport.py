@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -264,6 +265,18 @@ async def test_local_folder_is_private_and_shared(tmp_path: Path) -> None:
     assert list((data / "owners").iterdir()) == []
 
 
+async def test_an_unusable_folder_is_a_clear_error(tmp_path: Path) -> None:
+    """Ensure a folder that cannot be opened, or was written by a newer version, raises ConfigurationError."""
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "newer").mkdir()
+    with sqlite3.connect(tmp_path / "newer" / "llamacloud.sqlite3") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    for name in ("file", "newer"):
+        async with httpx.AsyncClient(transport=local_transport(f"local:{tmp_path / name}")) as client:
+            with pytest.raises(ConfigurationError, match=name):
+                await client.get("http://a/api/v1/projects")
+
+
 async def test_memory_is_shared_within_the_process() -> None:
     """Ensure what one client of `local::memory:` stores outlives it and is seen by the next."""
     async with httpx.AsyncClient(transport=local_transport("local::memory:"), base_url="http://a") as client:
@@ -391,7 +404,5 @@ def test_clean_exit_with_a_running_job(tmp_path: Path) -> None:
         """,
         str(tmp_path),
     )
-    import sqlite3
-
     with sqlite3.connect(tmp_path / "llamacloud.sqlite3") as connection:
         assert connection.execute("SELECT status, owner, attempts FROM jobs").fetchall() == [("PENDING", None, 0)]

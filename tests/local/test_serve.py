@@ -17,7 +17,7 @@ import pytest
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local import serve
-from llama_cloud_ext.local.server import is_loopback
+from llama_cloud_ext.local.middleware import is_loopback
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,7 +91,26 @@ def test_key_is_required_where_one_is_set(tmp_path: Path) -> None:
         assert httpx.get(f"{url}/api/v1/projects", headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com"])
+def test_web_pages_are_kept_out(tmp_path: Path) -> None:
+    """Ensure without a key neither a foreign host name nor a foreign origin gets in, and local ones do."""
+    with served(tmp_path) as (_, url):
+        for headers, status in [
+            ({"Host": "evil.example"}, 403),
+            ({"Origin": "https://evil.example"}, 403),
+            ({"Origin": "null"}, 403),
+            ({"Host": "localhost:1", "Origin": "http://127.0.0.1:9"}, 200),
+        ]:
+            assert httpx.get(f"{url}/api/v1/projects", headers=headers).status_code == status
+
+
+def test_an_unusable_folder_is_a_clear_error(tmp_path: Path) -> None:
+    """Ensure a data folder that is a file raises ConfigurationError with its name."""
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(ConfigurationError, match="data"):
+        serve(tmp_path / "data", port=0)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com"])  # noqa: S104 - refused
 def test_other_addresses_need_a_key(tmp_path: Path, host: str) -> None:
     """Ensure nothing but the loopback is served without an API key."""
     with pytest.raises(ConfigurationError, match="API key"):
