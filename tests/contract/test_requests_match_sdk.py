@@ -14,7 +14,7 @@ import pytest
 from llama_cloud_ext import LlamaParseReader
 from llama_cloud_ext.wire import files, parse, projects
 from llama_cloud_ext.wire.io_loop import in_thread, run
-from llama_cloud_ext.wire.recovery import REQUEST_TAG
+from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.settings import Settings
 from llama_cloud_ext.wire.sources import resolve_source
 from llama_cloud_ext.wire.transport import Connection
@@ -266,7 +266,7 @@ def test_the_reader_sends_what_the_sdk_sends(recording_sdk: OfficialSdk, paper: 
         by_path, function="parsing.create", path=str(paper), field="upload_file", arguments=EVERYTHING | SCOPE
     )
     created = recorder.requests[0]
-    assert list(created["fields"]["configuration"]["json"].pop("user_metadata")) == [REQUEST_TAG]
+    assert list(created["fields"]["configuration"]["json"].pop("user_metadata")) == [RECOVERY_KEY]
     assert created == expected
 
 
@@ -295,5 +295,5 @@ def test_the_reader_passes_urls_on_as_the_sdk_does(recording_sdk: OfficialSdk) -
     }
     (expected,) = recording_sdk.run(recorded, function="parsing.create", arguments=arguments)
     created = recorder.requests[0]
-    assert created["json"]["user_metadata"].pop(REQUEST_TAG)
+    assert created["json"]["user_metadata"].pop(RECOVERY_KEY)
     assert created == expected
