@@ -88,7 +88,7 @@ async def persist(
                 raise
         else:
             if limiter is not None:
-                limiter.speed_up()
+                limiter.speed_up(turn)
             return result
     raise AssertionError("count() does not end")
 
@@ -106,4 +106,4 @@ def _tell(limiter: RateLimiter, error: LlamaCloudError, turn: float | None) -> N
     if isinstance(error, RateLimitError) and not isinstance(error, PlanLimitError):
         limiter.slow_down(turn)
     elif isinstance(error, ApiError):
-        limiter.speed_up()
+        limiter.speed_up(turn)

@@ -18,10 +18,13 @@ _MINUTE = 60.0
 _MARGIN = 0.5
 # The recent past whose pace is halved at the first 429, and the least that it is taken for: a single 429 in quiet
 # traffic says little.
-_RECENT = 5.0
+_RECENT = 1.0
 _LEAST_KNOWN = 4.0
-# Never slower than this many requests a second, or it would take minutes to find out that the service is well again.
-_SLOWEST = 10 / _MINUTE
+# Never slower than this many requests a second: a service that bears less shows it by refusals, which end in probing.
+_SLOWEST = 1.0
+# After a refusal everybody waits, and one request at a time tries again, ever less often, until one is accepted.
+_FIRST_PROBE = 0.1
+_LAST_PROBE = 4.0
 # Each accepted request gives back this share of the pace. About nine of them make up for one 429: where fewer than one
 # answer in ten is a 429 the pace grows, so that stray ones cost nothing, and at a real limit it stays just there.
 _RECOVERY = 0.08
@@ -61,7 +64,8 @@ class RateLimiter:
             self._window = _MINUTE * self._most / requests_per_minute + _MARGIN
         self._sent: deque[float] = deque(maxlen=self._most)
         self._recent: deque[float] = deque()
-        self._served: deque[float] = deque()
+        self._probe_every: float | None = None
+        self._probe_at = 0.0
         self._pace: float | None = None
         self._pace_at_brake = 0.0
         self._braked_at = float("-inf")
@@ -87,10 +91,12 @@ class RateLimiter:
                 self._sent.append(now)
             self._recent.append(now)
             _forget(self._recent, now - _RECENT)
+            if self._probe_every is not None:
+                self._probe_at = now + self._probe_every
             return now
 
     def slow_down(self, turn: float | None = None) -> None:
-        """Take a 429 into account: halve the pace, but not below what the service took in the last minute.
+        """Take a 429 into account: halve the pace, and let single requests probe until one is accepted.
 
         Args:
             turn: What `acquire` returned for the refused request. Refusals of requests that were sent before the last
@@ -99,31 +105,41 @@ class RateLimiter:
         now = self._clock()
         if turn is not None and turn <= self._braked_at:
             return
-        _forget(self._recent, now - _RECENT)
-        _forget(self._served, now - _MINUTE)
-        before = self._pace if self._pace is not None else max(_LEAST_KNOWN, len(self._recent) / _RECENT)
-        self._pace_at_brake = before
-        self._pace = max(before / 2, len(self._served) / _MINUTE, _SLOWEST)
         self._braked_at = now
+        if self._probe_every is not None:
+            # Still refused: the window is not over, which says nothing about the pace.
+            self._probe_every = min(2 * self._probe_every, _LAST_PROBE)
+        else:
+            _forget(self._recent, now - _RECENT)
+            before = self._pace if self._pace is not None else max(_LEAST_KNOWN, len(self._recent) / _RECENT)
+            self._pace_at_brake = before
+            self._pace = max(before / 2, _SLOWEST)
+            self._probe_every = _FIRST_PROBE
+        self._probe_at = now + self._probe_every
 
-    def speed_up(self) -> None:
-        """Take an accepted request into account: each one eases the brake a little."""
-        now = self._clock()
-        self._served.append(now)
-        _forget(self._served, now - _MINUTE)
-        if self._pace is not None:
-            self._pace *= 1 + _RECOVERY
-            if self._pace > max(_FAST, 2 * self._pace_at_brake):
-                self._pace = None
+    def speed_up(self, turn: float | None = None) -> None:
+        """Take an accepted request into account: it ends the probing, and eases the brake a little.
+
+        Args:
+            turn: What `acquire` returned for it. What was sent before the last brake does not end the probing; None
+                does.
+        """
+        if turn is None or turn > self._braked_at:
+            self._probe_every = None
+        if self._pace is None:
+            return
+        self._pace *= 1 + _RECOVERY
+        if self._pace > max(_FAST, 2 * self._pace_at_brake):
+            self._pace = None
 
     def _wait(self) -> float:
         """Seconds until the next request may pass; 0 or less for now."""
         now = self._clock()
         if self._pace is not None and now - self._braked_at > _FORGIVEN:
-            self._pace = None
-        wait = 0.0
+            self._pace = self._probe_every = None
+        wait = self._probe_at - now if self._probe_every is not None else 0.0
         if self._most is not None and len(self._sent) == self._most:
-            wait = self._sent[0] + self._window - now
+            wait = max(wait, self._sent[0] + self._window - now)
         if self._pace is not None and self._recent:
             wait = max(wait, self._recent[-1] + 1 / self._pace - now)
         return wait
