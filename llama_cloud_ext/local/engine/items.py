@@ -163,7 +163,7 @@ def _item(block: LayoutBlock, style: TableStyle) -> Item | None:  # noqa: PLR091
         return text_item(f"```\n{grid}\n```", value=grid, bbox=bbox) if grid.strip() else None
     if block.kind == "figure":
         return image_item(f"img_{block.id}.{block.format}", bbox=bbox)
-    if not text.strip():  # rules, among others
+    if not text.strip(" .·…"):  # rules, and the dots that lead from an entry to its number
         return None
     return text_item(_emphasised(text, block), value=plain(text), bbox=bbox)
 

@@ -109,6 +109,8 @@ def _extract(named: Path, file_name: str, options: EngineOptions) -> ExtractionR
         if "password" in reason.lower() or "encrypt" in reason.lower():
             raise EngineError("UNSUPPORTED_FILE_TYPE", f"{file_name} is protected by a password.") from error
         raise EngineError("UNSUPPORTED_FILE_TYPE", f"{file_name} cannot be read ({reason}).") from error
+    except OSError as error:  # a damaged archive inside the file
+        raise EngineError("UNSUPPORTED_FILE_TYPE", f"{file_name} is damaged ({error}).") from error
 
 
 def _page(number: int, content: str, options: EngineOptions) -> EnginePage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import zipfile
+import zlib
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,9 @@ from xml.etree import ElementTree
 
 _LARGEST_PART = 64 * 1024 * 1024
 """A part that unpacks to more is not read: it would be an attack on the memory."""
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
+"""What reading a damaged or protected archive raises."""
 
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _SLIDES = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
@@ -39,7 +43,7 @@ def slides_of(path: Path) -> list[Slide]:
             targets = _relations(archive, "ppt/presentation.xml")
             ids = [] if presentation is None else presentation.iter(f"{_SLIDES}sldId")
             return [_slide(archive, targets.get(entry.get(_RELATION_ID, ""), "")) for entry in ids]
-    except (zipfile.BadZipFile, OSError, RuntimeError):
+    except _BROKEN:
         return []
 
 
@@ -48,7 +52,7 @@ def hidden_sheets_of(path: Path) -> frozenset[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             workbook = _part(archive, "xl/workbook.xml")
-    except (zipfile.BadZipFile, OSError, RuntimeError):
+    except _BROKEN:
         return frozenset()
     sheets = [] if workbook is None else workbook.iter(f"{_SHEETS}sheet")
     return frozenset(sheet.get("name", "") for sheet in sheets if sheet.get("state", "visible") != "visible")
@@ -63,7 +67,7 @@ def media_names_of(path: Path) -> dict[bytes, str]:
                 for part in archive.infolist()
                 if "/media/" in part.filename and part.file_size <= _LARGEST_PART
             }
-    except (zipfile.BadZipFile, OSError, RuntimeError):
+    except _BROKEN:
         return {}
 
 

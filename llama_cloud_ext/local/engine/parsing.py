@@ -56,7 +56,14 @@ def parse_document(
         raise EngineError("DOCUMENT_TOO_LARGE", f"{file_name} has {size} bytes; the limit is {MOST_BYTES}.")
     options = EngineOptions.of(configuration)
     kind = detect(path, file_name)
-    result = _parse(path, file_name, options, kind, tessdata, should_stop)
+    try:
+        result = _parse(path, file_name, options, kind, tessdata, should_stop)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        # A native parser gave up. Its exception is no Exception, and would end the thread.
+        code = "PDF_IS_BROKEN" if kind.parser == "pdf" else "UNSUPPORTED_FILE_TYPE"
+        raise EngineError(code, f"{file_name} made its parser fail ({error}).") from error
     if options.spreadsheet:
         _add_spreadsheet(result, options)
     return result
