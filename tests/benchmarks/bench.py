@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +166,3 @@ def arrivals(expected: int, answer: dict[str, Any]) -> str:
     if answer.get("reported"):
         return f"{answer['arrived']} arrived, {answer['reported']} reported with their reasons"
     return f"{missing} silently missing" if missing else "all arrived"
-
-
-quick_bench = partial(Bench, QUICK)

@@ -343,6 +343,7 @@ def test_versions(sdk: OfficialSdk) -> None:
     [
         ("truncated.pdf", "PDF_IS_BROKEN"),
         ("password-protected.pdf", "PDF_IS_PROTECTED"),
+        ("page-of-text.png", "NO_DATA_FOUND_IN_FILE"),
         ("unknown.xyz", "UNSUPPORTED_FILE_TYPE"),
     ],
 )
@@ -436,12 +437,11 @@ def test_the_fast_tier_has_no_markdown(sdk: OfficialSdk, tables_pdf: str) -> Non
 
 
 def test_files_of_other_kinds(sdk: OfficialSdk, data_dir: Path) -> None:
-    """Ensure that text, markdown, images, office files and HTML load into the SDK's models as well."""
+    """Ensure that text, markdown, office files and HTML load into the SDK's models as well."""
     everything = ["text", "markdown", "items", "metadata", "job_metadata", "images_content_metadata"]
     for name in (
         "pdfminer-readme.md",
         "mtcars.csv",
-        "page-of-text.png",
         "headings-lists-table.docx",
         "libtiff-contrib.html",
     ):
