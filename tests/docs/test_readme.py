@@ -31,7 +31,7 @@ def test_the_first_two_commands_stand_alone() -> None:
     assert "\n" not in first
     assert "\n" not in second
     assert first.startswith("pip install -q '.[all]' && ")
-    assert second == "pip install -q '.[dev]' && python -m pytest"
+    assert second == "pip install -q '.[dev]' && python -m pytest -n 2 --ignore tests/benchmarks && python -m pytest tests/benchmarks"
 
 
 def test_ci_runs_both_commands() -> None:
