@@ -52,6 +52,9 @@ class DownloadKind:
         return Path(self.blob).suffix
 
 
+NOT_DELIVERED = ("webhook_configuration_ids", "webhook_configurations")
+"""Options that this server itself, not its engine, accepts without applying."""
+
 _JSON, _LINES = "application/json", "application/jsonl"
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -193,6 +196,9 @@ def _metadata_page(page: EnginePage) -> dict[str, Any]:
 
 
 def _job_metadata(result: EngineResult, configuration: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    notes = dict(result.notes)
+    if ignored := [name for name in NOT_DELIVERED if configuration.get(name)]:
+        notes["options_not_applied"] = sorted([*notes.get("options_not_applied", ()), *ignored])
     return {
         "engine": result.engine,
         "tier": configuration["tier"],
@@ -203,7 +209,7 @@ def _job_metadata(result: EngineResult, configuration: dict[str, Any], facts: di
         "parsed_pages": len(result.pages),
         "cache_hit": False,
         "credits": 0.0,
-        "notes": result.notes,
+        "notes": notes,
         **facts,
     }
 

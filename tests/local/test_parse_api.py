@@ -50,6 +50,21 @@ async def test_job_metadata_is_honest(tmp_path: Path) -> None:
         assert facts["notes"] == {"tessdata": "None"}
 
 
+async def test_webhooks_are_not_kept(tmp_path: Path) -> None:
+    """Ensure webhooks, which nothing delivers here, are noted as not applied, and their secrets never reach the disk."""
+    webhook = {"webhook_url": "https://example.com/hook", "webhook_signing_secret": "wh-secret"}
+    async with local_client(tmp_path) as client:
+        job = await finished(client, (await submit(client, "x", webhook_configurations=[webhook]))["id"])
+        notes = (await expanded(client, job["id"], "job_metadata"))["job_metadata"]["notes"]
+        assert notes["options_not_applied"] == ["webhook_configurations"]
+    assert b"wh-secret" not in everything_in(tmp_path)
+
+
+def everything_in(folder: Path) -> bytes:
+    """The content of all files."""
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
 async def test_parse_by_file_id_survives_the_files_deletion(tmp_path: Path) -> None:
     """Ensure a job on a stored file keeps its source when the file is deleted right after."""
     async with local_client(tmp_path) as client:
