@@ -51,7 +51,7 @@ async def test_job_metadata_is_honest(tmp_path: Path) -> None:
 
 
 async def test_webhooks_are_not_kept(tmp_path: Path) -> None:
-    """Ensure webhooks, which nothing delivers here, are noted as not applied, and their secrets never reach the disk."""
+    """Ensure webhooks, which nothing delivers here, are noted as not applied, and their secrets are not stored."""
     webhook = {"webhook_url": "https://example.com/hook", "webhook_signing_secret": "wh-secret"}
     async with local_client(tmp_path) as client:
         job = await finished(client, (await submit(client, "x", webhook_configurations=[webhook]))["id"])
