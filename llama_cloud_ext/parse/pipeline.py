@@ -137,7 +137,15 @@ class ParsePipeline:
         record = await files.upload(
             self.connection, source, external_file_id=tag, recover=recover_upload(self.connection, tag)
         )
-        return str(record["id"])
+        if not (file_id := record.get("id")):
+            raise ApiError(
+                f"the answer to uploading a file names no file: {str(record)[:200]}",
+                status=200,
+                body=record,
+                hint="Check that base_url is a LlamaCloud endpoint; a proxy may have answered in its place.",
+                file=label(source),
+            )
+        return str(file_id)
 
     async def create_job(self, body: dict[str, Any], source: Source, *, upload: bool = False) -> CreatedJob:
         """Create one job from a request body, looking up a lost answer before sending it again."""
@@ -188,8 +196,16 @@ class ParsePipeline:
                 error.job = created.record
             raise error.with_context(file=file, job_id=created.job_id) from error.__cause__
         finally:
-            if created.slot is not None and _has_ended(created):
-                created.slot.release()
+            self.leave(created)
+
+    def leave(self, created: CreatedJob) -> None:
+        """Stop caring for a job. Its place is free once it has ended; until then it is watched when somebody needs it."""
+        if created.slot is None:
+            return
+        if _has_ended(created):
+            created.slot.release()
+        else:
+            created.slot.park(lambda: self.wait(created))
 
     async def fetch(self, job_id: str, wanted: Wanted, *, tier: str | None) -> dict[str, Any]:
         """Fetch the result of a completed job."""

@@ -88,6 +88,8 @@ class ReaderState:
             await pipeline.wait(created)
         except LlamaCloudError as error:
             logger.debug("a prefetched job could not be waited for; whoever loads its file will see: %s", error)
+        finally:
+            pipeline.leave(created)
 
     def __eq__(self, other: object) -> bool:
         # Two readers are equal when their options are; what they happen to be doing is no part of it.

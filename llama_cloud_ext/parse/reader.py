@@ -483,8 +483,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
                 created = await pipeline.create(source, body)
             except LlamaCloudError as error:
                 return FailedItem(name, error.with_context(file=name), None, item.index)
-            if created.slot is not None:
-                created.slot.park(lambda: pipeline.wait(created))
+            pipeline.leave(created)
             return self._handle(created, SourceIdentity.of(source))
 
         return await asyncio.gather(*(start(item) for item in inputs))

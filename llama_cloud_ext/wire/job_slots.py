@@ -41,9 +41,9 @@ class JobSlots:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if not turn.cancelled():
                 self._give_back()
-            else:
+            elif turn in self._queue:  # unless a place that came free just now has passed it over
                 self._queue.remove(turn)
             raise
         return Slot(self)

@@ -41,7 +41,7 @@ async def create(connection: Connection, body: dict[str, Any], *, recover: Recov
     Returns:
         The job's record.
     """
-    return as_mapping(await connection.request("POST", _JOBS, json=body, recover=recover))
+    return _record(await connection.request("POST", _JOBS, json=body, recover=recover))
 
 
 async def upload(
@@ -62,7 +62,13 @@ async def upload(
     from llama_cloud_ext.wire.multipart import MultipartBody
 
     form = MultipartBody([("configuration", json.dumps(body))], "file", source)
-    return as_mapping(await connection.request("POST", f"{_JOBS}/upload", body=form, recover=recover))
+    return _record(await connection.request("POST", f"{_JOBS}/upload", body=form, recover=recover))
+
+
+def _record(answer: Any) -> dict[str, Any]:
+    """The job's record. The service's types have it bare, its REST guide within `job`: both are read."""
+    record = as_mapping(answer)
+    return record if "id" in record else as_mapping(record.get("job")) or record
 
 
 async def get(

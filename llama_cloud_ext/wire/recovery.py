@@ -21,12 +21,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from llama_cloud_ext.wire import files, parse
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
+from llama_cloud_ext.wire.models.tolerant import as_mapping
 from llama_cloud_ext.wire.transport import Connection
 
 logger = logging.getLogger(__name__)
 
-# Pauses before each look. Four looks within about four seconds find what the service accepted but shows late.
-_LOOK_UP_PAUSES = (0.1, 0.4, 1.2, 2.5)
+# Pauses before each look. Four looks within three seconds find what the service accepted but shows late.
+_LOOK_UP_PAUSES = (0.1, 0.4, 0.9, 1.6)
 # The service's clock and ours may differ; the tag is what identifies, the time only keeps the list short.
 _CLOCK_TOLERANCE = timedelta(minutes=10)
 # Without an echoed tag a job is recognised by name and time, so the time must be close.
@@ -67,7 +68,7 @@ class _Account:
             self.claimed.pop(next(iter(self.claimed)))
 
     def note_echo(self, record: dict[str, Any]) -> None:
-        if RECOVERY_KEY in (record.get("user_metadata") or {}):
+        if RECOVERY_KEY in as_mapping(record.get("user_metadata")):
             self.tags_echoed = True
         elif self.tags_echoed is None:
             self.tags_echoed = False
@@ -114,7 +115,7 @@ class ParseCreateRecovery:
             parse.list_jobs(self.connection, created_at_on_or_after=since - _CLOCK_TOLERANCE, page_size=_PAGE_SIZE),
             _MOST_JOBS_LOOKED_THROUGH,
         ):
-            metadata = record.get("user_metadata") or {}
+            metadata = as_mapping(record.get("user_metadata"))
             if metadata.get(RECOVERY_KEY) == self.tag:
                 self._account.tags_echoed = True
                 return record
@@ -129,7 +130,7 @@ class ParseCreateRecovery:
     def _recognise(self, untagged: list[dict[str, Any]], since: datetime) -> dict[str, Any] | None:
         """Without echoed tags: the job of this name, created just then, that nobody here has claimed."""
         account = self._account
-        if not account.warned:
+        if untagged and not account.warned:
             account.warned = True
             logger.warning(
                 "this deployment does not return user_metadata; lost answers are recognised by file name and time"

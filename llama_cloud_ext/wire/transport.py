@@ -119,11 +119,17 @@ class Connection:
             # What may be repeated freely may also be cut short, so that the budget really ends it.
             limit = min(seconds, max(left, _LEAST_TIMEOUT)) if repeatable and attempt > 1 else seconds
             try:
-                return await self._send(method, url, headers=headers, content=content, timeout=limit)
+                answer = await self._send(method, url, headers=headers, content=content, timeout=limit)
             except NotFoundError:
                 if method == "DELETE" and attempt > 1:
                     return None  # an earlier send, whose answer was lost, has deleted it
                 raise
+            if recover is not None and not (isinstance(answer, dict) and answer):
+                # Accepted, and yet nothing says what was created: as good as an answer that never came.
+                raise TransportError(
+                    "the answer says nothing of what was created", request=f"{method} {without_query(url)}", sent=True
+                )
+            return answer
 
         return await persist(
             send,

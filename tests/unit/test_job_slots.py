@@ -85,3 +85,17 @@ async def test_a_parked_job_that_cannot_be_watched_gives_its_place_back() -> Non
 
     (await slots.acquire()).park(wait)
     await asyncio.wait_for(slots.acquire(), 1)
+
+
+async def test_a_waiter_cancelled_while_a_place_comes_free_ends_cancelled() -> None:
+    """Ensure a place that is freed between a waiter's cancellation and its end goes to the next one."""
+    slots = JobSlots(1)
+    first = await slots.acquire()
+    waiter = asyncio.create_task(slots.acquire())
+    follower = asyncio.create_task(slots.acquire())
+    await asyncio.sleep(0)
+    waiter.cancel()
+    first.release()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    await asyncio.wait_for(follower, 1)

@@ -1,0 +1,92 @@
+"""Jobs that a caller stops waiting for, and creates whose answer says nothing: no place is lost, no job made twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from llama_cloud_ext import JobDeadlineError, LlamaParseReader
+from tests.benchmarks.simulated_cloud import SimulatedCloud
+from tests.http.loopback import loopback, reply
+
+PDF = b"%PDF-1.7 stands for a file"
+
+
+@pytest.fixture
+def options(simulated_cloud: SimulatedCloud) -> dict[str, Any]:
+    """Connection options with a key of the test's own, hence a pool and a rate limiter of its own."""
+    return {"base_url": simulated_cloud.base_url, "api_key": f"llx-{uuid.uuid4().hex}"}
+
+
+def test_a_job_beyond_its_deadline_gives_its_place_back_when_it_has_ended(
+    simulated_cloud: SimulatedCloud, options: dict[str, Any]
+) -> None:
+    """Ensure a deadline neither blocks the reader for ever nor lets it start too many jobs."""
+    reader = LlamaParseReader(**options, num_workers=1, job_timeout=0.8)
+    with pytest.raises(JobDeadlineError):
+        reader.parse(PDF, {"file_name": "slow-1.2.pdf"})
+    assert reader.parse(PDF, {"file_name": "next-0.1.pdf"}).pages
+    assert simulated_cloud.stats()["max_unfinished"] == 1
+
+
+async def test_a_cancelled_call_gives_its_place_back_when_its_job_has_ended(
+    simulated_cloud: SimulatedCloud, options: dict[str, Any]
+) -> None:
+    """Ensure a cancelled call neither blocks the reader for ever nor lets it start too many jobs."""
+    reader = LlamaParseReader(**options, num_workers=1)
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(reader.aparse(PDF, {"file_name": "slow-1.0.pdf"}), 0.4)
+    assert (await asyncio.wait_for(reader.aparse(PDF, {"file_name": "next-0.1.pdf"}), 5)).pages
+    assert simulated_cloud.stats()["max_unfinished"] == 1
+
+
+def test_a_stream_that_is_left_early_does_not_block_its_reader(options: dict[str, Any]) -> None:
+    """Ensure a reader goes on working after somebody stopped reading its results."""
+    reader = LlamaParseReader(**options, num_workers=2)
+    names = [{"file_name": f"{index}-{0.1 if index == 0 else 0.8}.pdf"} for index in range(6)]
+    with closing(reader.stream([PDF + bytes([index]) for index in range(6)], names)) as stream:
+        assert next(stream).pages
+    started = time.monotonic()
+    assert reader.parse(PDF, {"file_name": "next-0.1.pdf"}).pages
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("answer", [b"", b"null", b"[]", b"{}"])
+async def test_an_answer_that_names_no_job_is_looked_up(answer: bytes) -> None:
+    """Ensure a create that was accepted without saying what it made is found and not sent again."""
+    async with loopback(reply(answer)) as service:
+
+        async def list_the_job() -> None:
+            while not service.received:  # noqa: ASYNC110  # the server has no event for it
+                await asyncio.sleep(0.01)
+            sent = service.received[0].body.split(b'name="configuration"')[1]
+            tags = json.JSONDecoder().raw_decode(sent[sent.index(b"{") :].decode(errors="replace"))[0]["user_metadata"]
+            record = {"id": "pjb-1", "status": "COMPLETED", "user_metadata": tags}
+            service.replies.append(reply(json.dumps({"items": [record]}).encode()))
+            pages = {"pages": [{"page_number": 1, "markdown": "found"}]}
+            service.replies.append(reply(json.dumps({"job": record, "markdown": pages}).encode()))
+
+        script = asyncio.create_task(list_the_job())
+        result = await LlamaParseReader(base_url=service.url, api_key="llx-test").aparse(PDF)
+        await script
+    assert result.markdown == "found"
+    assert [received.line.split()[0] for received in service.received] == ["POST", "GET", "GET"]
+
+
+@pytest.mark.parametrize("metadata", [5, "tags", ["tags"], None])
+async def test_an_answer_in_the_form_of_the_rest_guide_is_read(metadata: Any) -> None:
+    """Ensure a create may answer its record within `job`, with tags of any shape."""
+    record = {"id": "pjb-1", "status": "COMPLETED", "user_metadata": metadata}
+    pages = {"pages": [{"page_number": 1, "markdown": "read"}]}
+    async with loopback(
+        reply(json.dumps({"job": record}).encode()), reply(json.dumps({"job": record, "markdown": pages}).encode())
+    ) as service:
+        result = await LlamaParseReader(base_url=service.url, api_key="llx-test").aparse(PDF)
+    assert result.markdown == "read"
+    assert len(service.received) == 2
