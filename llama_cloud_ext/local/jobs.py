@@ -131,8 +131,10 @@ class JobRunner:
     def _claim(self) -> bool:
         if self._closing or len(self._running) >= self._slots:
             return False
-        dead = [owner for owner in self._store.other_owners(self._owner.id).result() if self._owner.is_gone(owner)]
-        job = self._store.claim_job(self._owner.id, LEASE_SECONDS, dead).result()
+        others = {owner: self._owner.fate_of(owner) for owner in self._store.other_owners(self._owner.id).result()}
+        gone = [owner for owner, fate in others.items() if fate == "gone"]
+        alive = [owner for owner, fate in others.items() if fate == "alive"]
+        job = self._store.claim_job(self._owner.id, LEASE_SECONDS, gone=gone, alive=alive).result()
         if job is None:
             return False
         stop = threading.Event()

@@ -1,15 +1,18 @@
 """Who owns a running job, and whether that owner still lives.
 
 A lease has two ends: it expires unless renewed, and its owner holds a lock on a file for as long as it lives. The
-kernel drops the lock however the process dies, so that on one machine nobody waits for the expiry. Where locks are not
-to be had, or a forked child holds on to its parent's, the expiry decides.
+kernel drops the lock however the process dies, so that nobody waits for the expiry; and while the lock is held, a lease
+that was renewed too late is honoured a good while longer. Where locks are not to be had, the expiry decides alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
+import weakref
 from pathlib import Path
+from typing import Literal
 
 try:
     import fcntl
@@ -18,6 +21,11 @@ except ImportError:  # Windows: leases end by expiry alone
 
 LEASE_SECONDS = 5.0
 """How long a claim lasts without renewal."""
+
+STALLED_SECONDS = 60.0
+"""How long after the expiry a living owner is still trusted to come back: a suspended machine, a very busy one."""
+
+Fate = Literal["gone", "alive", "unknown"]
 
 RENEWAL_SECONDS = 1.0
 """How often owners renew: a process that hangs for less than four renewals loses nothing."""
@@ -32,8 +40,8 @@ class Owner:
     Example:
         >>> import tempfile
         >>> owner = Owner(Path(tempfile.mkdtemp()))
-        >>> owner.is_gone(owner.id)
-        False
+        >>> owner.fate_of("somebody-else")
+        'gone'
         >>> owner.close()
     """
 
@@ -43,35 +51,59 @@ class Owner:
         self.id = f"{os.getpid()}-{uuid.uuid4().hex}"
         self._descriptor = os.open(self._folder / self.id, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         if fcntl is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        _owners.add(self)
 
-    def is_gone(self, owner: str) -> bool:
-        """Whether another owner has certainly ended.
+    def fate_of(self, owner: str) -> Fate:
+        """What has become of another owner.
 
         Args:
             owner: The other's id.
 
         Returns:
-            True when its lock is free; False when it lives or nobody can tell.
+            "gone" when its lock is free, "alive" when it is held, "unknown" where there are no locks.
         """
-        if fcntl is None or owner == self.id:
-            return False
+        if fcntl is None:
+            return "unknown"
+        if owner == self.id:
+            return "alive"
         path = self._folder / owner
         try:
             descriptor = os.open(path, os.O_WRONLY)
         except FileNotFoundError:
-            return True
+            return "gone"
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
+        except BlockingIOError:
+            return "alive"
+        except OSError:  # a filesystem without locks
+            return "unknown"
         else:
             path.unlink(missing_ok=True)
-            return True
+            return "gone"
         finally:
             os.close(descriptor)
 
     def close(self) -> None:
         """Stop being an owner; leases must have been released before."""
+        _owners.discard(self)
         (self._folder / self.id).unlink(missing_ok=True)
         os.close(self._descriptor)
+
+    def forget(self) -> None:
+        """Let go of the lock in a forked child, or it would outlive the parent that it stands for."""
+        os.close(self._descriptor)
+
+
+_owners: weakref.WeakSet[Owner] = weakref.WeakSet()
+
+
+def _forget_owners() -> None:
+    for owner in list(_owners):
+        owner.forget()
+    _owners.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_owners)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from llama_cloud_ext.local.database import Database
+from llama_cloud_ext.local.leases import STALLED_SECONDS
 
 PENDING, RUNNING, COMPLETED, FAILED, CANCELLED = "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"
 STATUSES = (PENDING, RUNNING, COMPLETED, FAILED, CANCELLED)
@@ -264,22 +265,28 @@ class Store:
         select = "SELECT DISTINCT owner FROM jobs WHERE status = ? AND owner <> ?"
         return self._database.read(lambda connection: [row[0] for row in connection.execute(select, (RUNNING, owner))])
 
-    def claim_job(self, owner: str, lease: float, dead: Sequence[str] = ()) -> Future[JobRecord | None]:
+    def claim_job(
+        self, owner: str, lease: float, *, gone: Sequence[str] = (), alive: Sequence[str] = ()
+    ) -> Future[JobRecord | None]:
         """Take the oldest job that waits, or whose owner is gone.
 
         Args:
             owner: Who takes it.
             lease: Seconds until the claim expires unless it is renewed.
-            dead: Owners known to be gone; their leases count as expired.
+            gone: Owners known to have ended; their leases count as expired.
+            alive: Owners known to live; their leases count for `STALLED_SECONDS` longer.
 
         Returns:
             The job, now RUNNING and owned, or None when there is nothing to do.
         """
-        marks = ", ".join("?" * len(dead))
+        expired = (
+            f"(lease_expires < ? AND owner NOT IN ({', '.join('?' * len(alive))})) OR lease_expires < ? "
+            f"OR owner IN ({', '.join('?' * len(gone))})"
+        )
         # Asking with a read first keeps idle polling from taking the write lock.
         waiting = (
-            "SELECT id FROM jobs WHERE status = 'PENDING' OR (status = 'RUNNING' AND "  # noqa: S608
-            f"(lease_expires < ? OR owner IN ({marks}))) ORDER BY sequence LIMIT 1"
+            f"SELECT id FROM jobs WHERE status = 'PENDING' OR (status = 'RUNNING' AND ({expired})) "  # noqa: S608
+            "ORDER BY sequence LIMIT 1"
         )
         update = (
             "UPDATE jobs SET status = 'RUNNING', owner = ?, lease_expires = ?, attempts = attempts + 1, "  # noqa: S608
@@ -288,11 +295,12 @@ class Store:
 
         def look(connection: sqlite3.Connection) -> JobRecord | None:
             now = time.time()
-            if connection.execute(waiting, (now, *dead)).fetchone() is None:
+            ends = (now, *alive, now - STALLED_SECONDS, *gone)
+            if connection.execute(waiting, ends).fetchone() is None:
                 return None
             connection.execute("BEGIN IMMEDIATE")
             try:
-                row = connection.execute(update, (owner, now + lease, timestamp(), now, *dead)).fetchone()
+                row = connection.execute(update, (owner, now + lease, timestamp(), *ends)).fetchone()
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise

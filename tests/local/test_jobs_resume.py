@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -74,19 +79,62 @@ def test_leases(tmp_path: Path) -> None:
     assert store.renew_leases("one", 60).result() == set()
     assert store.finish_job("pjb-1", "one", result_id="x").result() is False
     assert store.finish_job("pjb-1", "two", result_id="x").result() is True
-    assert store.claim_job("three", 60, ["two"]).result() is None
+    assert store.claim_job("three", 60, gone=["two"]).result() is None
     store.close()
 
 
-def test_owners_that_live_are_not_gone(tmp_path: Path) -> None:
-    """Ensure a living owner of the same process or another is never taken for dead, and a closed one is."""
+def test_living_and_dead_owners(tmp_path: Path) -> None:
+    """Ensure a dead owner's lease ends at once, and a living one's is honoured though it was renewed too late."""
+    store = Store(tmp_path / "test.sqlite3")
+    store.add_job("pjb-1", "a", {}).result()
+    store.claim_job("one", -1.0).result()
+    assert store.claim_job("two", 60, alive=["one"]).result() is None
+    assert store.claim_job("two", 60, alive=["other"]).result() is not None
+    assert store.claim_job("three", 60, gone=["two"]).result() is not None
+    assert store.claim_job("four", -61.0, gone=["three"]).result() is not None
+    assert store.claim_job("five", 60, alive=["four"]).result() is not None
+    store.close()
+
+
+def test_fates_of_owners(tmp_path: Path) -> None:
+    """Ensure a living owner of the same process is known to live, and a closed or unknown one to be gone."""
     one, two = Owner(tmp_path), Owner(tmp_path)
-    assert not one.is_gone(two.id)
-    assert not two.is_gone(one.id)
+    assert one.fate_of(two.id) == two.fate_of(one.id) == one.fate_of(one.id) == "alive"
     two.close()
-    assert one.is_gone(two.id)
-    assert one.is_gone("never-heard-of")
+    assert one.fate_of(two.id) == one.fate_of("never-heard-of") == "gone"
     one.close()
+
+
+def test_a_forked_child_does_not_keep_its_parent_alive(tmp_path: Path) -> None:
+    """Ensure the lock of an owner ends with its process, even while a forked child lives on."""
+    script = """
+        import os, sys, time
+        from pathlib import Path
+        from llama_cloud_ext.local.leases import Owner
+        owner = Owner(Path(sys.argv[1]))
+        child = os.fork()
+        if child == 0:
+            time.sleep(30)
+            os._exit(0)
+        print(owner.id, child, flush=True)
+        os.kill(os.getpid(), 9)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    owner, child = process.stdout.readline().split()
+    process.wait(10)
+    process.stdout.close()
+    watcher = Owner(tmp_path)
+    try:
+        deadline = time.monotonic() + 5  # the child lets go once it is scheduled
+        while watcher.fate_of(owner) != "gone":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        watcher.close()
+        os.kill(int(child), signal.SIGKILL)
 
 
 def orphans(data: Path) -> list[Path]:
