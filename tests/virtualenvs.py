@@ -40,7 +40,7 @@ def virtualenv(name: str, requirements: Sequence[str]) -> Path:
     python = home / "bin" / "python"
     wanted = f"{sys.version}\n" + "\n".join(requirements)
     installed = home / "installed.txt"
-    with _lock(name):
+    with one_maker_of(name):
         if not (installed.is_file() and installed.read_text() == wanted and python.exists()):
             shutil.rmtree(home, ignore_errors=True)
             _make(home, python, requirements)
@@ -65,8 +65,8 @@ def _run(*command: str) -> None:
 
 
 @contextmanager
-def _lock(name: str) -> Iterator[None]:
-    """One maker at a time, whatever the number of test processes."""
+def one_maker_of(name: str) -> Iterator[None]:
+    """Let one test process at a time make this part of `.venvs/`; the others then find it made."""
     FOLDER.mkdir(exist_ok=True)
     with (FOLDER / f"{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.virtualenvs import FOLDER, SDK, clean_environment
+from tests.virtualenvs import FOLDER, SDK, clean_environment, one_maker_of
 
 EXAMPLES = ["parse_end_to_end.py", "parse_extract_page_images.py", "parse_manual_polling.py"]
 
@@ -18,16 +18,17 @@ EXAMPLES = ["parse_end_to_end.py", "parse_extract_page_images.py", "parse_manual
 def sdk_examples(sdk_python: Path) -> Path:
     """The `examples` folder of the SDK's source distribution, downloaded once."""
     home = FOLDER / SDK.replace("==", "-")
-    if not (home / "examples").is_dir():
-        home.mkdir(parents=True, exist_ok=True)
-        command = [str(sdk_python), "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-        subprocess.run([*command, "--dest", str(home), SDK], check=True, timeout=300)
-        (archive,) = home.glob("*.tar.gz")
-        with tarfile.open(archive) as packed:
-            members = [member for member in packed.getmembers() if "/examples/" in member.name]
-            packed.extractall(home / "unpacked", members, filter="data")
-        (unpacked,) = (home / "unpacked").glob("*/examples")
-        unpacked.rename(home / "examples")
+    with one_maker_of(home.name):
+        if not (home / "examples").is_dir():
+            home.mkdir(parents=True, exist_ok=True)
+            command = [str(sdk_python), "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+            subprocess.run([*command, "--dest", str(home), SDK], check=True, timeout=300)
+            (archive,) = home.glob("*.tar.gz")
+            with tarfile.open(archive) as packed:
+                members = [member for member in packed.getmembers() if "/examples/" in member.name]
+                packed.extractall(home / "unpacked", members, filter="data")
+            (unpacked,) = (home / "unpacked").glob("*/examples")
+            unpacked.rename(home / "examples")
     return home / "examples"
 
 
