@@ -15,10 +15,10 @@ import llama_cloud_ext
 
 assert "llama_index" not in sys.modules, "import llama_cloud_ext imports LlamaIndex"
 
-from llama_index.core import Document, SimpleDirectoryReader  # after the check above
+from llama_index.core import Document, SimpleDirectoryReader  # noqa: E402  # after the check above
 
-from llama_cloud_ext import LlamaParseReader, ParseResult
-from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext import LlamaParseReader, ParseResult  # noqa: E402
+from llama_cloud_ext.parse.metadata import SourceIdentity  # noqa: E402
 
 CANNED = {
     "job": {"id": "pjb-1", "project_id": "p", "status": "COMPLETED", "tier": "agentic"},
@@ -41,7 +41,7 @@ documents = SimpleDirectoryReader(
 assert [found.metadata["page_number"] for found in documents] == [1, 2, 3, 4]
 
 command = Path(sysconfig.get_path("scripts")) / "llama-cloud-ext"
-printed = subprocess.run(  # our own script
+printed = subprocess.run(  # noqa: S603  # our own script
     [command, "parse", data / "headings-lists-table.docx", "--local", ".llamacloud"],
     check=True,
     stdout=subprocess.PIPE,

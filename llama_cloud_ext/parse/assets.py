@@ -8,6 +8,7 @@ fails leaves nothing behind.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,11 +16,15 @@ from uuid import uuid4
 
 from llama_cloud_ext.errors import DownloadError
 from llama_cloud_ext.parse.images import SNIFFED_BYTES, ParseImage, image_type, image_url, safe_stems
+from llama_cloud_ext.wire.downloads import DATA_URL, Download, data_url, read_data_url
 from llama_cloud_ext.wire.io_loop import in_thread
 from llama_cloud_ext.wire.models.parse_response import ParseResponse, ResultFile
+from llama_cloud_ext.wire.models.tolerant import as_elements, as_mapping
 
 if TYPE_CHECKING:
     from llama_cloud_ext.wire.transport import Connection
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -30,6 +35,7 @@ _CONCURRENT_DOWNLOADS = 16
 # body that is not the file (an error document with the wrong status).
 _WORTH_A_FRESH_URL = frozenset({200, 400, 401, 403, 404, 410})
 IMAGES = "images_content_metadata"
+_FILES = "result_content_metadata"
 
 
 class StoredFile:
@@ -72,18 +78,31 @@ OUTPUT_PDF = StoredFile(
 )
 
 
+def stored_assets(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The `expand` values of everything that a job with this request body stores beside its pages."""
+    output = as_mapping(body.get("output_options"))
+    spreadsheet = as_mapping(output.get("tables_as_spreadsheet")).get("enable")
+    return (
+        IMAGES,
+        *([XLSX.expand] if spreadsheet else []),
+        *([OUTPUT_PDF.expand] if output.get("save_output_pdf") else []),
+    )
+
+
 class Assets:
     """The downloads of one job; lives on the I/O loop for the time of one call.
 
     Args:
-        connection: Where to ask for fresh URLs and how to download.
+        connect: Gives the connection, for fresh URLs and downloads; not called for what the response holds itself.
         job_id: The job.
         response: The raw response as it was loaded; its URLs are tried first.
         file: The input's name, for errors.
     """
 
-    def __init__(self, connection: Connection, job_id: str | None, response: Mapping[str, Any], file: str) -> None:
-        self.connection = connection
+    def __init__(
+        self, connect: Callable[[], Connection], job_id: str | None, response: Mapping[str, Any], file: str
+    ) -> None:
+        self._connect = connect
         self.job_id = job_id
         self.response = response
         self.file = file
@@ -104,7 +123,7 @@ class Assets:
 
         async def fetch(image: ParseImage) -> tuple[bytes, str]:
             async def attempt(url: str) -> tuple[bytes, str]:
-                download = await self.connection.download(url)
+                download = await self._download(url)
                 kind = image_type(download.content[:SNIFFED_BYTES], download.content_type or image.content_type)
                 return download.content, (kind or self._refuse(image.filename, "an image", download.content))[0]
 
@@ -153,7 +172,7 @@ class Assets:
         """
 
         async def attempt(url: str) -> bytes:
-            content: bytes = (await self.connection.download(url)).content
+            content = (await self._download(url)).content
             if stored.signature not in content[:SNIFFED_BYTES]:
                 self._refuse(stored.label, "such a file", content)
             return content
@@ -184,6 +203,36 @@ class Assets:
 
         await in_thread(path.parent.mkdir, parents=True, exist_ok=True)
         return await self._fetch(attempt, stored.label, lambda: stored.url(self.response), stored.expand, stored)
+
+    async def kept(self) -> dict[str, Any]:
+        """Put every stored file that the response names into it, for a result whose job is about to be deleted.
+
+        Returns:
+            A copy of the response, with data URLs in the place of presigned ones. A file that cannot be fetched is
+            logged and loses its address; the rest of the result is not held up by it.
+        """
+        response = dict(self.response)
+        listing, files = as_mapping(response.get(IMAGES)), as_mapping(response.get(_FILES))
+        if listing:
+            images = await _concurrently(self._keep, as_elements(listing.get("images")))
+            response[IMAGES] = {**listing, "images": images}
+        if files:
+            contents = await _concurrently(self._keep, list(files.values()))
+            response[_FILES] = dict(zip(files, contents, strict=True))
+        return response
+
+    async def _download(self, url: str) -> Download:
+        return read_data_url(url) if url.startswith(DATA_URL) else await self._connect().download(url)
+
+    async def _keep(self, record: Any) -> Any:
+        url = record.get("presigned_url") if isinstance(record, dict) else None
+        if not isinstance(url, str):
+            return record
+        try:
+            return {**record, "presigned_url": data_url(await self._download(url))}
+        except DownloadError as error:
+            logger.warning("a file of the result could not be kept: %s", error.with_context(file=self.file))
+            return {**record, "presigned_url": None}
 
     async def _fetch(
         self,
@@ -221,14 +270,17 @@ class Assets:
 
         async with self._lock:
             if current() == stale and self.job_id:
-                self.response = await parse.get(self.connection, self.job_id, expand=[expand])
+                self.response = await parse.get(self._connect(), self.job_id, expand=[expand])
             return current()
 
     async def _save(self, url: str, directory: Path, final: Callable[[bytes], Path]) -> Path:
         """Download beside the final place, look at the first bytes, and only then move it there."""
         partial = directory / f".{uuid4().hex}.part"
         try:
-            await self.connection.download_to(url, partial)
+            if url.startswith(DATA_URL):
+                await in_thread(partial.write_bytes, read_data_url(url).content)
+            else:
+                await self._connect().download_to(url, partial)
             return await in_thread(_settle, partial, final)
         finally:
             await in_thread(partial.unlink, missing_ok=True)

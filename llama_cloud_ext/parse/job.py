@@ -71,7 +71,8 @@ class ParseJob:
         self._file_id = file_id
 
     @classmethod
-    def _of(cls, created: CreatedJob, source: SourceIdentity, settings: Settings, **options: Any) -> ParseJob:
+    def of(cls, created: CreatedJob, source: SourceIdentity, settings: Settings, **options: Any) -> ParseJob:
+        """The handle of a job that was just created here, which knows its place among the unfinished ones."""
         job = cls(created.job_id, source=source, settings=settings, file_id=created.file_id, **options)
         _created[job] = created
         return job
@@ -161,7 +162,7 @@ class ParseJob:
                 "project_id": self._settings.project_id,
                 "organization_id": self._settings.organization_id,
                 "contents": list(self._wanted.contents),
-                "images": self._wanted.images,
+                "assets": list(self._wanted.assets),
                 "job_timeout": self._job_timeout,
                 "delete_after": self._delete_after,
                 "file_id": self._file_id,
@@ -190,7 +191,7 @@ class ParseJob:
                     project_id=data["project_id"],
                     organization_id=data["organization_id"],
                 ),
-                wanted=Wanted(tuple(data["contents"]), data["images"]),
+                wanted=Wanted(tuple(data["contents"]), tuple(data["assets"])),
                 job_timeout=data["job_timeout"],
                 delete_after=data["delete_after"],
                 file_id=data["file_id"],

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from itertools import chain, count, islice
 from typing import Any
 
-from llama_cloud_ext.errors import FailedItem, JobFailedError, LlamaCloudError, PartialFailureError
+from llama_cloud_ext.errors import ConfigurationError, FailedItem, JobFailedError, LlamaCloudError, PartialFailureError
+from llama_cloud_ext.parse.assets import IMAGES, OUTPUT_PDF, XLSX, stored_assets
 from llama_cloud_ext.parse.metadata import SourceIdentity
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted, label
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.parse.target_pages import format_target_pages, parse_target_pages
+from llama_cloud_ext.wire.models.tolerant import as_mapping, as_objects
 from llama_cloud_ext.wire.sources import Source
 
 logger = logging.getLogger(__name__)
@@ -61,19 +63,17 @@ async def parse_in_parts(
         PartialFailureError: Parts failed. `results` has a ParseResult for each part that did not, `failures` names the
             missing page ranges.
     """
+    _refuse_whole_files(body)
     ranges, length_known = _ranges(body.get("page_ranges") or {}, pages)
-    target: dict[str, Any] = {"source_url": source.url} if source.url else {"file_id": await pipeline.upload(source)}
+    file_id = None if source.url else await pipeline.upload(source)
 
     async def parse(part: list[int]) -> _Part:
         page_ranges = {"target_pages": format_target_pages(part)}
-        slot = await pipeline.slots.acquire()
-        async with slot:
-            try:
-                created = await pipeline.create_job({**body, **target, "page_ranges": page_ranges}, source)
-                created.slot = slot
-                return _Part(part, response=await pipeline.collect(created, wanted, file=label(source)))
-            except LlamaCloudError as error:
-                return _Part(part, error=error)
+        try:
+            created = await pipeline.create(source, {**body, "page_ranges": page_ranges}, file_id=file_id)
+            return _Part(part, response=await pipeline.collect(created, wanted, file=label(source)))
+        except LlamaCloudError as error:
+            return _Part(part, error=error)
 
     try:
         parts: list[_Part] = []
@@ -82,9 +82,20 @@ async def parse_in_parts(
             if length_known or any(part.at_the_end or part.error for part in parts):
                 break
     finally:
-        if "file_id" in target and pipeline.delete_after:
-            await asyncio.shield(pipeline.delete_upload(target["file_id"]))
+        if file_id is not None and pipeline.delete_after:
+            await asyncio.shield(pipeline.delete_upload(file_id))
     return _join(_within_the_document(parts), source)
+
+
+def _refuse_whole_files(body: dict[str, Any]) -> None:
+    """A spreadsheet or a PDF of each part cannot be joined, and the first part's must not pass for the document's."""
+    for expand, option in ((XLSX.expand, XLSX.option), (OUTPUT_PDF.expand, OUTPUT_PDF.option)):
+        if expand in stored_assets(body):
+            raise ConfigurationError(
+                f"{option} makes a file for the whole document, and partition_pages divides it",
+                option="partition_pages",
+                hint=f"Leave out partition_pages or {option}.",
+            )
 
 
 def _ranges(page_ranges: dict[str, Any], pages: int) -> tuple[Iterator[list[int]], bool]:
@@ -123,28 +134,53 @@ def _join(parts: list[_Part], source: Source) -> dict[str, Any]:
             results=results,
             hint="The other parts are in .results; parse the missing ones with target_pages=…",
         )
-    return _merge([part.response for part in parts if part.response is not None])
+    return _merge(parts)
 
 
-def _merge(responses: list[dict[str, Any]]) -> dict[str, Any]:
+def _merge(parts: list[_Part]) -> dict[str, Any]:
+    responses: list[dict[str, Any]] = []
+    names: set[str] = set()
+    for part in parts:
+        if part.response is not None:
+            responses.append(_with_distinct_images(part.response, names, part.pages[0]))
     merged = dict(responses[0])
     for name in _PAGE_LISTS:
         lists = [_pages(response, name) for response in responses]
         if any(pages is not None for pages in lists):
             merged[name] = {**(merged.get(name) or {}), "pages": [page for pages in lists for page in pages or []]}
-    images = [response.get("images_content_metadata") for response in responses]
-    if any(isinstance(listing, dict) for listing in images):
-        entries = [
-            {**entry, "job_id": _job_id(response)}
-            for response, listing in zip(responses, images, strict=True)
-            for entry in (listing or {}).get("images") or []
-        ]
-        merged["images_content_metadata"] = {"images": entries, "total_count": len(entries)}
+    images = [image for response in responses for image in _images(response)]
+    if any(IMAGES in response for response in responses):
+        merged[IMAGES] = {"images": images, "total_count": len(images)}
     merged["job_metadata"] = {
         **(merged.get("job_metadata") or {}),
         "parts": [_job_id(response) for response in responses],
     }
     return merged
+
+
+def _images(response: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(as_objects(as_mapping(response.get(IMAGES)).get("images")))
+
+
+def _with_distinct_images(response: dict[str, Any], taken: set[str], first_page: int) -> dict[str, Any]:
+    """Each job names its images by itself: a name that another part has is changed, where it is used too."""
+    names = {str(image.get("filename")) for image in _images(response)}
+    renamed = {name: f"from_page_{first_page}_{name}" for name in names & taken}
+    taken |= {renamed.get(name, name) for name in names}
+    return _renamed(response, renamed) if renamed else response
+
+
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _renamed(entry, names) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_renamed(entry, names) for entry in value]
+    if isinstance(value, str):
+        if value in names:
+            return names[value]
+        for old, new in names.items():
+            value = value.replace(f"]({old})", f"]({new})")
+    return value
 
 
 def _pages(response: dict[str, Any], name: str) -> list[Any] | None:

@@ -23,6 +23,7 @@ from llama_cloud_ext.errors import (
     NotFoundError,
     UnprocessableError,
 )
+from llama_cloud_ext.parse.assets import Assets
 from llama_cloud_ext.wire import files, parse
 from llama_cloud_ext.wire.hints import hint_for_job
 from llama_cloud_ext.wire.job_slots import JobSlots, Slot
@@ -49,16 +50,16 @@ class Wanted:
 
     Attributes:
         contents: Page contents: "text", "markdown", "items". On the fast tier only text exists.
-        images: Whether the list of saved images is fetched too.
+        assets: What names stored files ("images_content_metadata", …). They are downloaded into the result.
     """
 
     contents: tuple[str, ...] = ("text", "markdown", "items")
-    images: bool = False
+    assets: tuple[str, ...] = ()
 
     def expansions(self, tier: str | None) -> list[str]:
         """The `expand` values for a job of this tier."""
         contents = [name for name in self.contents if tier != "fast" or name not in _STRUCTURED] or ["text"]
-        return [*contents, *_ALWAYS, *(["images_content_metadata"] if self.images else [])]
+        return [*contents, *_ALWAYS, *self.assets]
 
 
 @dataclass
@@ -102,12 +103,12 @@ class ParsePipeline:
         created = await self.create(source, body)
         return await self.collect(created, wanted, file=label(source))
 
-    async def create(self, source: Source, body: dict[str, Any]) -> CreatedJob:
-        """Take a place among the unfinished jobs and create the job in it."""
+    async def create(self, source: Source, body: dict[str, Any], *, file_id: str | None = None) -> CreatedJob:
+        """Take a place among the unfinished jobs and create the job in it, on an upload that exists if one is named."""
         slot = await self.slots.acquire()
         created: CreatedJob | None = None
         try:
-            created = await self._create(source, body)
+            created = await self._create(source, body, file_id)
             created.slot = slot
             return created
         except LlamaCloudError as error:
@@ -116,15 +117,17 @@ class ParsePipeline:
             if created is None:
                 slot.release()
 
-    async def _create(self, source: Source, body: dict[str, Any]) -> CreatedJob:
+    async def _create(self, source: Source, body: dict[str, Any], file_id: str | None) -> CreatedJob:
         if source.url is not None:
-            return await self.create_job({**body, "source_url": source.url}, source)
+            return await self._create_job({**body, "source_url": source.url}, source)
+        if file_id is not None:
+            return await self._create_job({**body, "file_id": file_id}, source)
         if not self.delete_after:
-            return await self.create_job(body, source, upload=True)
+            return await self._create_job(body, source, upload=True)
         # One request would do, but its answer does not name the upload, which could then never be deleted.
         file_id = await self.upload(source)
         try:
-            created = await self.create_job({**body, "file_id": file_id}, source)
+            created = await self._create_job({**body, "file_id": file_id}, source)
         except BaseException:
             await asyncio.shield(self.delete_upload(file_id))
             raise
@@ -147,7 +150,7 @@ class ParsePipeline:
             )
         return str(file_id)
 
-    async def create_job(self, body: dict[str, Any], source: Source, *, upload: bool = False) -> CreatedJob:
+    async def _create_job(self, body: dict[str, Any], source: Source, *, upload: bool = False) -> CreatedJob:
         """Create one job from a request body, looking up a lost answer before sending it again."""
         tag = new_tag()
         body = {**body, "user_metadata": {**(body.get("user_metadata") or {}), RECOVERY_KEY: tag}}
@@ -190,7 +193,12 @@ class ParsePipeline:
             async with self._cleaned_up(created):
                 record = await self.wait(created)
                 check_outcome(record, file=file)
-                return await self.fetch(created.job_id, wanted, tier=record.get("tier"))
+                response = await self.fetch(created.job_id, wanted, tier=record.get("tier"))
+                if wanted.assets:
+                    return await Assets(
+                        lambda: self.connection, created.job_id, response, file or created.job_id
+                    ).kept()
+                return response
         except LlamaCloudError as error:
             if isinstance(error, JobError) and error.job is None:
                 error.job = created.record
@@ -199,7 +207,7 @@ class ParsePipeline:
             self.leave(created)
 
     def leave(self, created: CreatedJob) -> None:
-        """Stop caring for a job. Its place is free once it has ended; until then it is watched when somebody needs it."""
+        """Stop caring for a job: its place is free once it has ended, and watched until then if somebody needs it."""
         if created.slot is None:
             return
         if _has_ended(created):

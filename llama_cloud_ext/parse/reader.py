@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,31 +10,22 @@ from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from llama_cloud_ext.errors import ConfigurationError, FailedItem, LlamaCloudError
+from llama_cloud_ext.errors import ConfigurationError, FailedItem
+from llama_cloud_ext.parse.assets import stored_assets
 from llama_cloud_ext.parse.events import dispatcher
-from llama_cloud_ext.parse.inputs import ExtraInfo, FilesInput, Input, sort_out
+from llama_cloud_ext.parse.inputs import ExtraInfo, FilesInput, sort_out
 from llama_cloud_ext.parse.job import ParseJob
-from llama_cloud_ext.parse.metadata import SourceIdentity
 from llama_cloud_ext.parse.options import ParseOptions, explain_unknown_option
 from llama_cloud_ext.parse.outcomes import Outcomes
-from llama_cloud_ext.parse.partition import parse_in_parts
-from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline, Wanted, label
+from llama_cloud_ext.parse.pipeline import Wanted
 from llama_cloud_ext.parse.prefetch import ReaderState
-from llama_cloud_ext.parse.progress import ProgressReport, ShowProgress
+from llama_cloud_ext.parse.progress import ShowProgress
 from llama_cloud_ext.parse.result import ParseResult
-from llama_cloud_ext.wire import parse
+from llama_cloud_ext.parse.runner import Outcome, ParseRunner
 from llama_cloud_ext.wire.io_loop import in_thread, iterate, iterate_async, run, run_async
 from llama_cloud_ext.wire.models.strict import invalid_options
 from llama_cloud_ext.wire.settings import ConnectionOptions, refuse_unpicklable
-from llama_cloud_ext.wire.sources import FileInput, Source
-from llama_cloud_ext.wire.transport import connection_for
-
-logger = logging.getLogger(__name__)
-
-Outcome = ParseResult | FailedItem
-
-# A stream works on as many files as there are job slots, and this many more whose results wait to be read.
-_STREAM_AHEAD = 2
+from llama_cloud_ext.wire.sources import FileInput
 
 
 class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
@@ -183,7 +172,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         """
         inputs, single = sort_out(file, extra_info, fs)
         outcomes = self._outcomes(log=True)
-        for outcome in iterate(self._stream, inputs, self._contents(), in_order=True):
+        for outcome in iterate(self._runner().stream, inputs, Wanted((self.resolved_result_type,)), in_order=True):
             if outcomes.take(outcome) and isinstance(outcome, ParseResult):
                 yield from self._documents(outcome)
         outcomes.end(single=single)
@@ -221,13 +210,13 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
             ```
         """
         inputs, single = sort_out(file, extra_info, fs)
-        return self._outcomes().take_all(run(self._parse, inputs, Wanted()), single=single)
+        return self._outcomes().take_all(run(self._runner().parse, inputs, self._wanted()), single=single)
 
     @dispatcher.span
     async def aparse(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Any:
         """The asynchronous twin of `parse`."""
         inputs, single = sort_out(file, extra_info, fs)
-        return self._outcomes().take_all(await run_async(self._parse, inputs, Wanted()), single=single)
+        return self._outcomes().take_all(await run_async(self._runner().parse, inputs, self._wanted()), single=single)
 
     def stream(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Iterator[Outcome]:
         """Parse files and hand back each result as soon as it is there, whatever its place in the list.
@@ -245,7 +234,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         """
         inputs, single = sort_out(file, extra_info, fs)
         outcomes = self._outcomes()
-        for outcome in iterate(self._stream, inputs, Wanted()):
+        for outcome in iterate(self._runner().stream, inputs, self._wanted()):
             if outcomes.take(outcome):
                 yield outcome
         outcomes.end(single=single)
@@ -270,7 +259,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         """
         inputs, single = sort_out(file, extra_info, fs)
         outcomes = self._outcomes()
-        async with aclosing(iterate_async(self._stream, inputs, Wanted())) as stream:
+        async with aclosing(iterate_async(self._runner().stream, inputs, self._wanted())) as stream:
             async for outcome in stream:
                 if outcomes.take(outcome):
                     yield outcome
@@ -295,12 +284,14 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
             LlamaCloudError: As `load_data`, as far as creating the jobs goes.
         """
         inputs, single = sort_out(file, extra_info, fs)
-        return self._outcomes(log=True).take_all(run(self._submit, inputs), single=single)
+        jobs = run(self._runner().submit, inputs, self._wanted())
+        return self._outcomes(log=True).take_all(jobs, single=single)
 
     async def asubmit(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Any:
         """The asynchronous twin of `submit`."""
         inputs, single = sort_out(file, extra_info, fs)
-        return self._outcomes(log=True).take_all(await run_async(self._submit, inputs), single=single)
+        jobs = await run_async(self._runner().submit, inputs, self._wanted())
+        return self._outcomes(log=True).take_all(jobs, single=single)
 
     def job(self, job_id: str, source: FileInput | None = None, extra_info: ExtraInfo = None) -> ParseJob:
         """A handle on a job that exists already.
@@ -346,11 +337,11 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         Returns:
             Job records: `id`, `status`, `name`, `tier`, `created_at`, `error_message`, …
         """
-        return run(self._list_jobs, status, limit)
+        return run(self._runner().list_jobs, status, limit)
 
     async def alist_jobs(self, status: str | None = None, limit: int | None = 100) -> list[dict[str, Any]]:
         """The asynchronous twin of `list_jobs`."""
-        return await run_async(self._list_jobs, status, limit)
+        return await run_async(self._runner().list_jobs, status, limit)
 
     def prefetch(self, file: FilesInput, fs: Any = None) -> None:
         """Start jobs in the background, so that a later `load_data` or `parse` of the same file finds them running.
@@ -374,25 +365,31 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
             documents = folder.load_data()
             ```
         """
-        run(self._prefetch, file, fs)
+        run(self._runner().prefetch, sort_out(file, None, fs)[0])
 
     async def aprefetch(self, file: FilesInput, fs: Any = None) -> None:
         """The asynchronous twin of `prefetch`."""
-        await run_async(self._prefetch, file, fs)
+        await run_async(self._runner().prefetch, sort_out(file, None, fs)[0])
 
-    # On the I/O loop
+    # Towards the I/O loop
 
-    def _pipeline(self) -> ParsePipeline:
-        return ParsePipeline(
-            connection_for(self.settings()),
-            slots=self._state.slots(self.num_workers),
+    def _runner(self) -> ParseRunner:
+        return ParseRunner(
+            self.settings(),
+            self._state,
+            configuration=self.configuration(),
+            fingerprint=self.fingerprint(),
+            num_workers=self.num_workers,
             job_timeout=self.job_timeout,
             delete_after=self.delete_after,
+            partition_pages=self.partition_pages,
+            show_progress=self.show_progress,
         )
 
-    def _contents(self) -> Wanted:
-        """What Documents need, and no more."""
-        return Wanted((self.resolved_result_type,))
+    def _wanted(self) -> Wanted:
+        """All of a result; its stored files too where they cannot be fetched later."""
+        gone_later = self.delete_after or self.partition_pages is not None
+        return Wanted(assets=stored_assets(self.configuration().to_body()) if gone_later else ())
 
     def _documents(self, result: ParseResult) -> list[Document]:
         # A saved configuration may have chosen the fast tier.
@@ -403,150 +400,20 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         self, file: FilesInput, extra_info: ExtraInfo, fs: Any
     ) -> tuple[list[Outcome], bool, list[Document]]:
         inputs, single = sort_out(file, extra_info, fs)
-        outcomes = await self._parse(inputs, self._contents())
+        outcomes = await self._runner().parse(inputs, Wanted((self.resolved_result_type,)))
         results = [outcome for outcome in outcomes if isinstance(outcome, ParseResult)]
         documents = await in_thread(lambda: [document for result in results for document in self._documents(result)])
         return outcomes, single, documents
 
-    async def _parse(self, inputs: list[Input], wanted: Wanted) -> list[Outcome]:
-        progress = ProgressReport(self.show_progress, len(inputs), "Parsing")
-        try:
-            return await asyncio.gather(*(self._outcome(item, wanted, progress) for item in inputs))
-        finally:
-            progress.close()
-
-    async def _stream(self, inputs: list[Input], wanted: Wanted, *, in_order: bool = False) -> AsyncIterator[Outcome]:
-        progress = ProgressReport(self.show_progress, len(inputs), "Parsing")
-        waiting = iter(inputs)
-        running: dict[asyncio.Task[Outcome], None] = {}
-        try:
-            while True:
-                while len(running) < self.num_workers * _STREAM_AHEAD and (item := next(waiting, None)) is not None:
-                    running[asyncio.create_task(self._outcome(item, wanted, progress))] = None
-                if not running:
-                    return
-                awaited = [next(iter(running))] if in_order else list(running)
-                finished, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-                for task in finished:
-                    del running[task]
-                    yield task.result()
-        finally:
-            for task in running:
-                task.cancel()
-            progress.close()
-
-    async def _outcome(self, item: Input, wanted: Wanted, progress: ProgressReport) -> Outcome:
-        """One file's result, or the record of its failure: one bad file never takes the others along."""
-        outcome: Outcome
-        name = item.label
-        try:
-            source = await item.resolve()
-            name = label(source)
-            response = await self._response(source, wanted)
-            outcome = await in_thread(self._result, response, SourceIdentity.of(source))
-        except LlamaCloudError as error:
-            outcome = FailedItem(name, error.with_context(file=name), getattr(error, "job", None), item.index)
-        except Exception as error:
-            logger.exception("unexpected failure while parsing %s", name)
-            outcome = FailedItem(name, error, None, item.index)
-        await progress.finished(name, failed=isinstance(outcome, FailedItem))
-        return outcome
-
-    def _result(self, response: dict[str, Any], source: SourceIdentity) -> ParseResult:
-        result = ParseResult(response, source=source, settings=self.settings())
-        result.raise_if_blank()
-        return result
-
-    async def _response(self, source: Source, wanted: Wanted) -> dict[str, Any]:
-        pipeline = self._pipeline()
-        prefetched = self._state.take(self._key(source))
-        if prefetched is not None:
-            return await pipeline.collect(await prefetched.take(), wanted, file=label(source))
-        body = self.configuration().to_body()
-        if self.partition_pages is not None:
-            return await parse_in_parts(pipeline, source, body, wanted, pages=self.partition_pages)
-        return await pipeline.run(source, body, wanted)
-
-    def _key(self, source: Source) -> tuple[str, int | None, str]:
-        return source.identity, source.size, self.fingerprint()
-
-    async def _submit(self, inputs: list[Input]) -> list[ParseJob | FailedItem]:
-        self._refuse_partition("submit")
-        pipeline = self._pipeline()
-        body = self.configuration().to_body()
-
-        async def start(item: Input) -> ParseJob | FailedItem:
-            name = item.label
-            try:
-                source = await item.resolve()
-                name = label(source)
-                created = await pipeline.create(source, body)
-            except LlamaCloudError as error:
-                return FailedItem(name, error.with_context(file=name), None, item.index)
-            pipeline.leave(created)
-            return self._handle(created, SourceIdentity.of(source))
-
-        return await asyncio.gather(*(start(item) for item in inputs))
-
-    def _handle(self, created: CreatedJob, source: SourceIdentity) -> ParseJob:
-        return ParseJob._of(
-            created,
-            source,
-            self.settings(),
-            wanted=Wanted(),
-            job_timeout=self.job_timeout,
-            delete_after=self.delete_after,
-        )
-
     async def _job(self, job_id: str, source: FileInput | None, extra_info: ExtraInfo) -> ParseJob:
-        identity = SourceIdentity(name=job_id, identity=f"parse-job:{job_id}", extra_info=_one(extra_info))
-        if source is not None:
-            inputs, _ = sort_out(source, extra_info)
-            identity = SourceIdentity.of(await inputs[0].resolve())
-        return self._handle(CreatedJob(job_id), identity)
+        # Without a source the file is still unknown, but its metadata may be given.
+        inputs, _ = sort_out(b"" if source is None else source, extra_info)
+        given = dict(inputs[0].extra_info or {})
+        return await self._runner().job(job_id, None if source is None else inputs[0], Wanted(), given)
 
     async def _get_result(self, job_id: str, source: FileInput | None, extra_info: ExtraInfo) -> ParseResult:
         job = await self._job(job_id, source, extra_info)
-        return await job._result()
-
-    async def _list_jobs(self, status: str | None, limit: int | None) -> list[dict[str, Any]]:
-        records: list[dict[str, Any]] = []
-        page_size = None if limit is None else max(1, min(limit, 100))
-        async for record in parse.list_jobs(connection_for(self.settings()), status=status, page_size=page_size):
-            if limit is not None and len(records) >= limit:
-                break
-            records.append(record)
-        return records
-
-    async def _prefetch(self, file: FilesInput, fs: Any) -> None:
-        self._refuse_partition("prefetch")
-        inputs, _ = sort_out(file, None, fs)
-        pipeline = self._pipeline()
-        body = self.configuration().to_body()
-
-        async def start(item: Input) -> None:
-            try:
-                source = await item.resolve()
-            except LlamaCloudError as error:
-                logger.info("not prefetched, loading it will raise: %s", error)
-                return
-            self._state.prefetch(self._key(source), pipeline, source, body)
-
-        await asyncio.gather(*(start(item) for item in inputs))
-
-    def _refuse_partition(self, method: str) -> None:
-        if self.partition_pages is not None:
-            raise ConfigurationError(
-                f"{method} starts one job a file, and partition_pages={self.partition_pages} asks for several",
-                option="partition_pages",
-                hint="Use load_data or parse, or leave partition_pages out.",
-            )
+        return await job.aresult()
 
     def _outcomes(self, *, log: bool = False) -> Outcomes:
         return Outcomes(self.on_error, self._state.failures, log=log)
-
-
-def _one(extra_info: ExtraInfo) -> dict[str, Any]:
-    if extra_info is None:
-        return {}
-    return dict(sort_out([b""], extra_info)[0][0].extra_info or {})

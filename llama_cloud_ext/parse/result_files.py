@@ -145,7 +145,7 @@ class ResultFiles(StoredResult):
         ]
 
     def _assets(self) -> Assets:
-        return Assets(self._connection(), self._job_id(), self.raw, self.source.name)
+        return Assets(self._connection, self._job_id(), self.raw, self.source.name)
 
     async def _image_documents(
         self, category: str | Iterable[str] | None, pages: int | Iterable[int] | None

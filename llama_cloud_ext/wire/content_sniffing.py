@@ -62,7 +62,7 @@ _LONGEST_CSV_CELL = 64
 _CSV_LINES = 20
 
 
-def sniff_suffix(head: bytes, tail: bytes = b"") -> str | None:  # one return per family of formats
+def sniff_suffix(head: bytes, tail: bytes = b"") -> str | None:  # noqa: PLR0911  # one return per family of formats  # one return per family of formats
     """The file suffix that the content calls for, or None when the content does not tell.
 
     Args:
@@ -155,7 +155,7 @@ def _decoded(head: bytes) -> str | None:
     return None
 
 
-def _text_suffix(text: str, *, complete: bool) -> str:  # one return per format
+def _text_suffix(text: str, *, complete: bool) -> str:  # noqa: PLR0911  # one return per format  # one return per format
     start = text.lstrip()
     if start.startswith("{\\rtf"):
         return ".rtf"

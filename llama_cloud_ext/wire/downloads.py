@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,7 +22,9 @@ from llama_cloud_ext.wire.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Download", "Downloader"]
+__all__ = ["DATA_URL", "Download", "Downloader", "data_url", "read_data_url"]
+
+DATA_URL = "data:"
 
 T = TypeVar("T")
 
@@ -153,6 +156,20 @@ class Downloader:
             return urljoin(f"{base}/", url)
         except ValueError as error:
             raise DownloadError("this is no valid address", url=url.partition("?")[0], transient=False) from error
+
+
+def data_url(download: Download) -> str:
+    """The file itself as an address, for a result whose job is about to be deleted; `read_data_url` reads it back."""
+    return f"{DATA_URL}{download.content_type or ''};base64,{base64.b64encode(download.content).decode()}"
+
+
+def read_data_url(url: str) -> Download:
+    """The file that `data_url` made an address of."""
+    head, _, content = url.removeprefix(DATA_URL).partition(",")
+    try:
+        return Download(base64.b64decode(content, validate=True), head.removesuffix(";base64") or None)
+    except ValueError as error:
+        raise DownloadError("this is no valid data URL", url=DATA_URL, transient=False) from error
 
 
 def _check_whole(response: httpx.Response, size: int, url: str) -> None:

@@ -92,7 +92,7 @@ _background: set[asyncio.Task[Any]] = set()
 
 
 def _current() -> _IOThread:
-    global _io_thread
+    global _io_thread  # noqa: PLW0603 - the one per-process singleton of the package
     with _lock:
         if _io_thread is None:
             if sys.is_finalizing():
@@ -102,7 +102,7 @@ def _current() -> _IOThread:
 
 
 def _forget_after_fork() -> None:
-    global _io_thread, _lock
+    global _io_thread, _lock  # noqa: PLW0603 - see _current
     _lock = threading.Lock()
     if _io_thread is not None:
         _inherited.append(_io_thread)
@@ -155,8 +155,8 @@ class _Call(Generic[T]):
         try:
             function, self._function = self._function, None
             if self._cancel_requested:
-                raise asyncio.CancelledError
-            assert function is not None
+                raise asyncio.CancelledError  # noqa: TRY301 - cancelled before it began
+            assert function is not None  # noqa: S101 - narrowed for the type checker
             self._result = await function()
         except BaseException as error:
             self._error = error

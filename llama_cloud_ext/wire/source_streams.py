@@ -39,10 +39,10 @@ def path_of_open_file(stream: Any) -> str | None:
     if raw.writable():
         inner.flush()
     try:
-        here, there = os.fstat(raw.fileno()), os.stat(raw.name)
+        here, there = os.fstat(raw.fileno()), os.stat(raw.name)  # noqa: PTH116
     except OSError:
         return None
-    return os.path.abspath(raw.name) if stat.S_ISREG(here.st_mode) and os.path.samestat(here, there) else None
+    return os.path.abspath(raw.name) if stat.S_ISREG(here.st_mode) and os.path.samestat(here, there) else None  # noqa: PTH100
 
 
 def has_fsspec_location(file: Any) -> bool:
@@ -123,7 +123,7 @@ def _copy(stream: Any, name: str) -> tuple[InMemory | Spooled, str]:
         size += len(chunk)
         check_size(name, size)
         if isinstance(file, io.BytesIO) and size > KEPT_IN_MEMORY:
-            start, file = file.getvalue(), tempfile.TemporaryFile()  # Spooled closes it
+            start, file = file.getvalue(), tempfile.TemporaryFile()  # noqa: SIM115  # Spooled closes it
             file.write(start)
         file.write(chunk)
     if isinstance(file, io.BytesIO):

@@ -108,7 +108,7 @@ FileInput = Union[str, "os.PathLike[str]", PurePath, bytes, bytearray, memoryvie
 """Everything that `resolve_source` takes."""
 
 
-def resolve_source(  # one return per kind of input
+def resolve_source(  # noqa: PLR0911  # one return per kind of input
     file: FileInput, *, extra_info: Mapping[str, Any] | None = None, fs: Any = None
 ) -> Source:
     """Find out what file is meant, and whether it can be sent. Blocking: event loops call it in a thread.
@@ -217,7 +217,7 @@ def _from_location(location: Local | InFilesystem, info: dict[str, Any], given: 
 
 def _from_local(path: str, info: dict[str, Any], name: str) -> Source:
     try:
-        status = os.stat(path)
+        status = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError) as error:
         problem = unreadable(name, error)
         hint = hint_for_missing(name.strip("'\""))

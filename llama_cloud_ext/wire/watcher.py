@@ -13,7 +13,8 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -49,6 +50,10 @@ _ROUND_GAP_SECONDS = 0.12
 # As many jobs as one list request asks for, whatever number is due.
 _ROUND_SIZE = 100
 _SINGLE_REQUESTS_AT_ONCE = 8
+# A request that hangs, or is sent again and again, must not keep other jobs from being looked at: one that is out for
+# so long is no longer waited for. More than a few at a time would only queue up where the rate is limited.
+_SLOW_ROUND_SECONDS = 2.0
+_MOST_ROUNDS = 3
 # Durations are foreseen from at least 4 of the last 16, when four fifths of them lie within a fifth of each other.
 _REMEMBERED_DURATIONS = 16
 _FEWEST_DURATIONS = 4
@@ -128,6 +133,7 @@ class _Watch:
     due: float
     answer: asyncio.Future[JobRecord]
     waiters: int = 0
+    looked_at: bool = False
     last: JobRecord = field(default_factory=dict)
 
     def settle(self, outcome: JobRecord | BaseException) -> None:
@@ -163,6 +169,8 @@ class JobWatcher:
         self._uniform = uniform
         self._watches: dict[str, _Watch] = {}
         self._wake = asyncio.Event()
+        self._single_requests = asyncio.Semaphore(_SINGLE_REQUESTS_AT_ONCE)
+        self._rounds: dict[asyncio.Task[None], list[_Watch]] = {}
         self._task: asyncio.Task[None] | None = None
         self._durations = RecentDurations()
         self._multiplex = True
@@ -207,7 +215,8 @@ class JobWatcher:
         finally:
             watch.waiters -= 1
             if watch.waiters == 0:
-                self._watches.pop(job_id, None)
+                self._drop(watch)
+                self._call_off()
 
     def _watch(self, job_id: str, known: JobRecord | None, born: float | None) -> _Watch:
         watch = self._watches.get(job_id)
@@ -232,40 +241,58 @@ class JobWatcher:
         try:
             while self._watches:
                 now = self._clock()
-                due = min(watch.due for watch in self._watches.values())
-                start = due if len(self._watches) == 1 else max(due, self._last_round + _ROUND_GAP_SECONDS)
-                if start > now:
+                start = self._next_round()
+                if start <= now:
+                    self._round(now)
+                else:
                     await self._sleep(start - now)
-                    continue
-                await self._round(now)
         except BaseException as error:
             for watch in list(self._watches.values()):
                 watch.settle(error if isinstance(error, Exception) else asyncio.CancelledError())
             raise
 
+    def _next_round(self) -> float:
+        """The time of the next round; infinite while there is nothing to do before something ends."""
+        start = min((watch.due for watch in self._watches.values() if not watch.looked_at), default=float("inf"))
+        if len(self._watches) > 1:
+            start = max(start, self._last_round + _ROUND_GAP_SECONDS)
+        if self._rounds and self._multiplex:
+            over = len(self._rounds) >= _MOST_ROUNDS
+            start = max(start, float("inf") if over else self._last_round + _SLOW_ROUND_SECONDS)
+        return start
+
     async def _sleep(self, seconds: float) -> None:
         self._wake.clear()
         try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            await asyncio.wait_for(self._wake.wait(), None if seconds == float("inf") else seconds)
         except asyncio.TimeoutError:
             return
 
-    async def _round(self, now: float) -> None:
+    def _round(self, now: float) -> None:
         """Look at what is due, and at others as far as the same request can carry them."""
         self._last_round = now
-        by_age = sorted(self._watches.values(), key=lambda watch: watch.due)
+        by_age = sorted((watch for watch in self._watches.values() if not watch.looked_at), key=lambda watch: watch.due)
         batch = [watch for watch in by_age if watch.due <= now]
         if self._multiplex:
             batch = by_age[: max(len(batch), _ROUND_SIZE)]
         for watch in batch:
             watch.due = self._next_look(now, watch.born)
-        try:
-            if len(batch) == 1 or not self._multiplex:
-                await self._look_at_each(batch)
-            else:
-                await self._look_at_all(batch)
-        except LlamaCloudError as error:
-            self._note_failure(batch, error)
+            watch.looked_at = True
+        task = io_loop.spawn(
+            self._look_at_all(batch) if self._multiplex and len(batch) > 1 else self._look_at_each(batch)
+        )
+        self._rounds[task] = batch
+        task.add_done_callback(self._ended)
+
+    def _call_off(self) -> None:
+        """End the requests whose answers nobody waits for any more."""
+        for task, batch in self._rounds.items():
+            if all(watch.waiters == 0 for watch in batch):
+                task.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._rounds[task]
+        self._wake.set()
 
     def _next_look(self, now: float, born: float) -> float:
         planned = now + poll_interval(now - born, self._uniform())
@@ -279,29 +306,38 @@ class JobWatcher:
                 watch = wanted.pop(str(record.get("id")), None)
                 if watch is not None:
                     self._saw(watch, record)
+                    self._looked_at(watch)
                 elif str(record.get("id")) not in self._watches:
                     # A job that nobody asked for: this deployment does not know the filter.
                     self._multiplex = False
                     break
-        except (AuthenticationError, PermissionDeniedError, RateLimitError, ServerError):
-            raise
+        except (AuthenticationError, PermissionDeniedError, RateLimitError, ServerError, TransportError) as error:
+            self._note_failure(list(wanted.values()), error)
+            return
         except ApiError as error:
             logger.info("%s jobs cannot be listed by id here (%s); asking for each", self._kind.product, error.status)
             self._multiplex = False
-        if wanted:
-            await self._look_at_each(list(wanted.values()))
+        except Exception as error:
+            self._give_up(list(wanted.values()), error)
+            return
+        await self._look_at_each(wanted.values())
 
-    async def _look_at_each(self, batch: list[_Watch]) -> None:
-        places = asyncio.Semaphore(_SINGLE_REQUESTS_AT_ONCE)
+    async def _look_at_each(self, batch: Iterable[_Watch]) -> None:
+        await asyncio.gather(*(self._look_at(watch) for watch in batch))
 
-        async def look(watch: _Watch) -> None:
-            async with places:
-                try:
-                    self._saw(watch, await self._kind.get(self._connection, watch.job_id))
-                except LlamaCloudError as error:
-                    self._note_failure([watch], error)
+    async def _look_at(self, watch: _Watch) -> None:
+        try:
+            async with self._single_requests:
+                self._saw(watch, await self._kind.get(self._connection, watch.job_id))
+            self._looked_at(watch)
+        except LlamaCloudError as error:
+            self._note_failure([watch], error)
+        except Exception as error:
+            self._give_up([watch], error)
 
-        await asyncio.gather(*(look(watch) for watch in batch))
+    def _looked_at(self, watch: _Watch) -> None:
+        watch.looked_at = False
+        self._wake.set()
 
     def _saw(self, watch: _Watch, record: JobRecord) -> None:
         self._last_heard = self._clock()
@@ -309,7 +345,7 @@ class JobWatcher:
         if self._kind.is_terminal(record):
             self._durations.note(record)
             watch.settle(record)
-            self._watches.pop(watch.job_id, None)
+            self._drop(watch)
 
     def _note_failure(self, batch: list[_Watch], error: LlamaCloudError) -> None:
         """A fault on the way says nothing about the jobs: look again. A refusal is final for those it concerns."""
@@ -317,10 +353,22 @@ class JobWatcher:
         silent_for = self._clock() - self._last_heard
         if passing and silent_for < _SILENCE_LIMIT_SECONDS:
             logger.warning("%s jobs could not be looked at, trying again: %s", self._kind.product, error)
-            return
+            for watch in batch:
+                self._looked_at(watch)
+        else:
+            self._give_up(batch, error)
+
+    def _give_up(self, batch: list[_Watch], error: Exception) -> None:
         for watch in batch:
-            watch.settle(error)
-            self._watches.pop(watch.job_id, None)
+            # A copy each, as every waiter adds its own file and job to it.
+            watch.settle(copy(error))
+            self._drop(watch)
+
+    def _drop(self, watch: _Watch) -> None:
+        # Somebody may wait for the same job anew while a look of an earlier watch is still out.
+        if self._watches.get(watch.job_id) is watch:
+            del self._watches[watch.job_id]
+        self._wake.set()
 
 
 _watchers: WeakKeyDictionary[Any, dict[tuple[Any, ...], JobWatcher]] = WeakKeyDictionary()

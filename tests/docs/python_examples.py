@@ -34,7 +34,7 @@ def run_block(block: Block, file: Path, names: dict[str, Any]) -> None:
     """Run a block as a notebook cell would: `await` works at its top level, and it sees the names of earlier ones."""
     source = "\n" * (block.line - 1) + block.code
     code = compile(source, str(file), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    outcome = eval(code, names)  # our own documentation
+    outcome = eval(code, names)  # noqa: S307  # our own documentation
     if inspect.isawaitable(outcome):
         asyncio.run(_finish(outcome))
 

@@ -31,7 +31,10 @@ def test_the_first_two_commands_stand_alone() -> None:
     assert "\n" not in first
     assert "\n" not in second
     assert first.startswith("pip install -q '.[all]' && ")
-    assert second == "pip install -q '.[dev]' && python -m pytest -n 2 --ignore tests/benchmarks && python -m pytest tests/benchmarks"
+    assert (
+        second
+        == "pip install -q '.[dev]' && python -m pytest -n 2 --ignore tests/benchmarks && python -m pytest tests/benchmarks"
+    )
 
 
 def test_ci_runs_both_commands() -> None:
@@ -47,7 +50,7 @@ def test_the_first_command_prints_documents(capsys: pytest.CaptureFixture[str]) 
     command = fenced_blocks(TEXT, "bash")[0].code.split(" && ", 1)[1]
     program = shlex.split(command)
     assert program[:2] == ["python", "-c"]
-    exec(compile(program[2], "README.md", "exec"), {"__name__": "__main__"})  # our own documentation
+    exec(compile(program[2], "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102  # our own documentation
     printed = capsys.readouterr().out
     assert "Doc ID" in printed
     assert "Beautiful is better than ugly" in printed

@@ -263,7 +263,7 @@ def test_serve_answers_other_clients_and_stops_on_ctrl_c(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--host", "0.0.0.0"], "API key"),  # refused
+        (["--host", "0.0.0.0"], "API key"),  # noqa: S104  # refused  # refused
         (["--api-key-env", "NOT_SET"], "NOT_SET"),
         (["--simulate", "latency"], "NAME=VALUE"),
         (["--simulate", "latancy=1"], "latancy"),

@@ -590,3 +590,35 @@ def test_nothing_is_left_to_ask_after_a_fork(reader: LlamaParseReader, data_dir:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == ["0", "True"], done.stderr
+
+
+def test_images_outlive_their_deleted_job(address: str, data_dir: Path, tmp_path: Path) -> None:
+    """Ensure delete_after keeps the stored files that were asked for: in the result, through a pickle, and on disk."""
+    reader = LlamaParseReader(
+        base_url=address,
+        delete_after=True,
+        images=["embedded", "screenshot"],
+        output_options={"save_output_pdf": True},  # type: ignore[arg-type]
+    )
+    result = pickle.loads(pickle.dumps(reader.parse(data_dir / PICTURES)))
+    assert reader.list_jobs() == []
+    assert {image.metadata["image_category"] for image in result.image_documents()} == {"embedded", "screenshot"}
+    assert all(path.stat().st_size > 100 for path in result.save_images(tmp_path / "images"))
+    assert result.output_pdf().startswith(b"%PDF")
+
+
+def test_images_of_parts_keep_apart(address: str, data_dir: Path) -> None:
+    """Ensure images of equal names in two parts stay two images, and outputs for the whole file are refused."""
+    path = data_dir / "reportlab-userguide.pdf"
+    options: dict[str, Any] = {"base_url": address, "images": ["embedded", "screenshot"], "target_pages": "1-4"}
+    whole = LlamaParseReader(**options).parse(path)
+    parts = LlamaParseReader(**options, partition_pages=2).parse(path)
+    sizes = [len(image.resolve_image().read()) for image in whole.image_documents()]
+    assert sorted(len(image.resolve_image().read()) for image in parts.image_documents()) == sorted(sizes)
+    assert len({image.id_ for image in parts.image_documents()}) == len(sizes)
+    with pytest.raises(ConfigurationError, match="partition_pages"):
+        LlamaParseReader(
+            base_url=address,
+            partition_pages=2,
+            output_options={"save_output_pdf": True},  # type: ignore[arg-type]
+        ).parse(path)

@@ -91,7 +91,7 @@ class PathLike:
 
 def spooled(data: bytes, limit: int) -> Any:
     """A file object of the kind that web frameworks hand out."""
-    file = tempfile.SpooledTemporaryFile(max_size=limit)
+    file = tempfile.SpooledTemporaryFile(max_size=limit)  # noqa: SIM115
     file.write(data)
     return file
 

@@ -57,7 +57,7 @@ class TolerantModel:
         return type(self), (self.raw,)
 
 
-class attribute(Generic[T]):
+class attribute(Generic[T]):  # noqa: N801 - reads as a declaration, like property
     """A field of a `TolerantModel`: converted on first access, then kept.
 
     Args:

@@ -1,0 +1,214 @@
+"""What a reader's calls do on the I/O loop: files to results, several at a time, each failure kept to its own file."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+from llama_cloud_ext.errors import ConfigurationError, FailedItem, LlamaCloudError
+from llama_cloud_ext.parse.inputs import Input
+from llama_cloud_ext.parse.job import ParseJob
+from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.parse.partition import parse_in_parts
+from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline, Wanted, label
+from llama_cloud_ext.parse.prefetch import ReaderState
+from llama_cloud_ext.parse.progress import ProgressReport, ShowProgress
+from llama_cloud_ext.parse.result import ParseResult
+from llama_cloud_ext.wire import parse
+from llama_cloud_ext.wire.io_loop import in_thread
+from llama_cloud_ext.wire.models.parse_configuration import ParseConfiguration
+from llama_cloud_ext.wire.settings import Settings
+from llama_cloud_ext.wire.sources import Source
+from llama_cloud_ext.wire.transport import connection_for
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Outcome = ParseResult | FailedItem
+
+# A stream works on as many files as there are job slots, and on as many again whose results wait to be read.
+_STREAM_AHEAD = 2
+
+
+class ParseRunner:
+    """One call of a reader, with the options that the reader had when it began.
+
+    Args:
+        settings: The connection.
+        state: The reader's slots and prefetched jobs.
+        configuration: The request body.
+        fingerprint: What decides the result, for finding prefetched jobs.
+        num_workers: The most unfinished jobs.
+        job_timeout: The most seconds to wait for one job, or None.
+        delete_after: Whether uploads and jobs are deleted afterwards.
+        partition_pages: Pages a part, or None for one job a file.
+        show_progress: A bar, a callback, or nothing.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: ReaderState,
+        *,
+        configuration: ParseConfiguration,
+        fingerprint: str,
+        num_workers: int,
+        job_timeout: float | None,
+        delete_after: bool,
+        partition_pages: int | None,
+        show_progress: ShowProgress,
+    ) -> None:
+        self._settings = settings
+        self._state = state
+        self._body = configuration.to_body()
+        self._fingerprint = fingerprint
+        self._num_workers = num_workers
+        self._job_timeout = job_timeout
+        self._delete_after = delete_after
+        self._partition_pages = partition_pages
+        self._show_progress = show_progress
+
+    async def parse(self, inputs: list[Input], wanted: Wanted) -> list[Outcome]:
+        """Parse all files; their outcomes in the order of the inputs."""
+        progress = self._progress(inputs)
+        try:
+            return await asyncio.gather(*(self._outcome(item, wanted, progress) for item in inputs))
+        finally:
+            progress.close()
+
+    async def stream(self, inputs: list[Input], wanted: Wanted, *, in_order: bool = False) -> AsyncIterator[Outcome]:
+        """Parse all files; each outcome as soon as it is there, or in the order of the inputs."""
+        progress = self._progress(inputs)
+        waiting = iter(inputs)
+        running: dict[asyncio.Task[Outcome], None] = {}
+        try:
+            while True:
+                while len(running) < self._num_workers * _STREAM_AHEAD and (item := next(waiting, None)) is not None:
+                    running[asyncio.create_task(self._outcome(item, wanted, progress))] = None
+                if not running:
+                    return
+                awaited = [next(iter(running))] if in_order else list(running)
+                finished, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                for task in finished:
+                    del running[task]
+                    yield task.result()
+        finally:
+            for task in running:
+                task.cancel()
+            progress.close()
+
+    async def submit(self, inputs: list[Input], wanted: Wanted) -> list[ParseJob | FailedItem]:
+        """Create a job for each file, without waiting for any."""
+        self._refuse_partition("submit")
+        pipeline = self._pipeline()
+
+        async def start(source: Source) -> ParseJob:
+            created = await pipeline.create(source, self._body)
+            pipeline.leave(created)
+            return self._handle(created, SourceIdentity.of(source), wanted)
+
+        return await asyncio.gather(*(self._guarded(item, start) for item in inputs))
+
+    async def job(self, job_id: str, source: Input | None, wanted: Wanted, extra_info: dict[str, Any]) -> ParseJob:
+        """A handle on a job that exists already."""
+        identity = SourceIdentity(name=job_id, identity=f"parse-job:{job_id}", extra_info=extra_info)
+        if source is not None:
+            identity = SourceIdentity.of(await source.resolve())
+        return self._handle(CreatedJob(job_id), identity, wanted)
+
+    async def list_jobs(self, status: str | None, limit: int | None) -> list[dict[str, Any]]:
+        """Records of the project's jobs."""
+        records: list[dict[str, Any]] = []
+        page_size = None if limit is None else max(1, min(limit, 100))
+        async for record in parse.list_jobs(connection_for(self._settings), status=status, page_size=page_size):
+            if limit is not None and len(records) >= limit:
+                break
+            records.append(record)
+        return records
+
+    async def prefetch(self, inputs: list[Input]) -> None:
+        """Start jobs in the background, for a later call to find."""
+        self._refuse_partition("prefetch")
+        pipeline = self._pipeline()
+
+        async def start(item: Input) -> None:
+            try:
+                source = await item.resolve()
+            except LlamaCloudError as error:
+                logger.info("not prefetched, loading it will raise: %s", error)
+                return
+            self._state.prefetch(self._key(source), pipeline, source, self._body)
+
+        await asyncio.gather(*(start(item) for item in inputs))
+
+    async def _outcome(self, item: Input, wanted: Wanted, progress: ProgressReport) -> Outcome:
+        async def parse_(source: Source) -> ParseResult:
+            response = await self._response(source, wanted)
+            return await in_thread(self._result, response, SourceIdentity.of(source))
+
+        outcome = await self._guarded(item, parse_)
+        failed = isinstance(outcome, FailedItem)
+        await progress.finished(outcome.source if isinstance(outcome, FailedItem) else item.label, failed=failed)
+        return outcome
+
+    async def _guarded(self, item: Input, work: Callable[[Source], Awaitable[T]]) -> T | FailedItem:
+        """What the work on one file gives, or the record of its failure: one bad file never takes the others along."""
+        name = item.label
+        try:
+            source = await item.resolve()
+            name = label(source)
+            return await work(source)
+        except LlamaCloudError as error:
+            return FailedItem(name, error.with_context(file=name), getattr(error, "job", None), item.index)
+        except Exception as error:
+            logger.exception("unexpected failure while parsing %s", name)
+            return FailedItem(name, error, None, item.index)
+
+    async def _response(self, source: Source, wanted: Wanted) -> dict[str, Any]:
+        pipeline = self._pipeline()
+        prefetched = self._state.take(self._key(source))
+        if prefetched is not None:
+            return await pipeline.collect(await prefetched.take(), wanted, file=label(source))
+        if self._partition_pages is not None:
+            return await parse_in_parts(pipeline, source, self._body, wanted, pages=self._partition_pages)
+        return await pipeline.run(source, self._body, wanted)
+
+    def _result(self, response: dict[str, Any], source: SourceIdentity) -> ParseResult:
+        result = ParseResult(response, source=source, settings=self._settings)
+        result.raise_if_blank()
+        return result
+
+    def _pipeline(self) -> ParsePipeline:
+        return ParsePipeline(
+            connection_for(self._settings),
+            slots=self._state.slots(self._num_workers),
+            job_timeout=self._job_timeout,
+            delete_after=self._delete_after,
+        )
+
+    def _handle(self, created: CreatedJob, source: SourceIdentity, wanted: Wanted) -> ParseJob:
+        return ParseJob.of(
+            created,
+            source,
+            self._settings,
+            wanted=wanted,
+            job_timeout=self._job_timeout,
+            delete_after=self._delete_after,
+        )
+
+    def _key(self, source: Source) -> tuple[str, int | None, str]:
+        return source.identity, source.size, self._fingerprint
+
+    def _progress(self, inputs: list[Input]) -> ProgressReport:
+        return ProgressReport(self._show_progress, len(inputs), "Parsing")
+
+    def _refuse_partition(self, method: str) -> None:
+        if self._partition_pages is not None:
+            raise ConfigurationError(
+                f"{method} starts one job a file, and partition_pages={self._partition_pages} asks for several",
+                option="partition_pages",
+                hint="Use load_data or parse, or leave partition_pages out.",
+            )
