@@ -271,3 +271,83 @@ def test_intervals_grow_with_age_and_are_bounded() -> None:
     assert [round(poll_interval(age, 1.0), 2) for age in (0, 1, 10, 100, 1000)] == [0.18, 0.34, 1.78, 16.18, 20.0]
     assert poll_interval(10, 0.0) == pytest.approx(0.9 * poll_interval(10, 1.0))
     assert poll_interval(-5, 1.0) == poll_interval(0, 1.0)
+
+
+class StallingService(Service):
+    """Looks at the job `stuck`, alone or in a list, take minutes; those that were called off are counted."""
+
+    def __init__(self, *, heeds_job_ids: bool = True) -> None:
+        super().__init__(heeds_job_ids=heeds_job_ids)
+        self.out = 0
+        self.called_off = 0
+
+    async def _stall(self) -> None:
+        self.out += 1
+        try:
+            await asyncio.sleep(300)
+        except asyncio.CancelledError:
+            self.called_off += 1
+            raise
+        finally:
+            self.out -= 1
+
+    async def get(self, connection: Any, job_id: str) -> dict[str, Any]:
+        if job_id == "stuck":
+            await self._stall()
+        return await super().get(connection, job_id)
+
+    async def list_jobs(self, connection: Any, job_ids: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
+        if "stuck" in job_ids and self.heeds_job_ids:
+            await self._stall()
+        async for record in super().list_jobs(connection, job_ids):
+            yield record
+
+
+@pytest.mark.parametrize("heeds_job_ids", [True, False])
+def test_a_look_that_hangs_keeps_no_other_job_waiting(heeds_job_ids: bool) -> None:
+    """Ensure a job is seen soon after its end though a request about another one does not come back."""
+
+    async def main() -> None:
+        service = StallingService(heeds_job_ids=heeds_job_ids)
+        service.start("stranger", 900.0)
+        jobs = watcher(service)
+        stuck = asyncio.create_task(waited(service, jobs, "stuck", 1.0))
+        await asyncio.sleep(1.0)
+        assert service.out == 1
+        for number in range(3):
+            assert await waited(service, jobs, f"job-{number}", 3.0) < 2.5
+        stuck.cancel()
+
+    virtual_time.run(main)
+
+
+def test_looks_that_nobody_waits_for_are_called_off_and_the_job_is_waited_for_anew() -> None:
+    """Ensure a deadline ends the request that was out, and a later wait for the same job gets its record."""
+
+    async def main() -> None:
+        service = StallingService()
+        jobs = watcher(service)
+        known = service.start("stuck", 1.0)
+        with pytest.raises(JobDeadlineError):
+            await jobs.wait("stuck", known=known, timeout=5.0)
+        await asyncio.sleep(0)
+        assert (service.called_off, service.out) == (1, 0)
+        assert (await jobs.wait("stuck"))["status"] == "COMPLETED"
+
+    virtual_time.run(main)
+
+
+def test_each_job_gets_an_error_of_its_own() -> None:
+    """Ensure a refusal that ends several waits is not one shared object, to which each caller adds its file and job."""
+
+    async def main() -> None:
+        service = Service()
+        jobs = watcher(service)
+        service.faults = [AuthenticationError(status=401, detail="Invalid key")]
+        waits = [jobs.wait(name, known=service.start(name, 9.0)) for name in ("a", "b")]
+        first, second = await asyncio.gather(*waits, return_exceptions=True)
+        assert isinstance(first, AuthenticationError)
+        assert isinstance(second, AuthenticationError)
+        assert first is not second
+
+    virtual_time.run(main)
