@@ -6,7 +6,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import measured
@@ -25,17 +25,25 @@ def texts(base_url: str, paths: Sequence[str], workers: int | None) -> list[str]
     return [document.text for document in reader(base_url, workers).load_data(list(paths))]
 
 
-def many(base_url: str, paths: list[str], workers: int | None = 8) -> dict[str, Any]:
+def many(
+    base_url: str, paths: list[str], warm_up: str, scenario: dict[str, Any], workers: int | None = 8
+) -> dict[str, Any]:
     """Parse files and tell how long it took."""
+    texts(base_url, [warm_up], 1)
+    measured.begin(base_url, scenario)
     return measured.timed(measured.names_of(paths), lambda: texts(base_url, paths, workers))
 
 
-def many_skipping(base_url: str, paths: list[str], workers: int | None = 8) -> dict[str, Any]:
+def many_skipping(
+    base_url: str, paths: list[str], warm_up: str, scenario: dict[str, Any], workers: int = 8
+) -> dict[str, Any]:
     """Parse files leniently: what failed is a record in its place."""
     from llama_cloud_ext import FailedItem
 
     skipping = LlamaParseReader(api_key="llx-benchmark", base_url=base_url, num_workers=workers, on_error="skip")
     records: list[Any] = []
+    texts(base_url, [warm_up], 1)
+    measured.begin(base_url, scenario)
 
     def parse() -> list[str]:
         records.extend(skipping.parse(list(paths)))
@@ -45,10 +53,14 @@ def many_skipping(base_url: str, paths: list[str], workers: int | None = 8) -> d
     return answer | {"reported": sum(isinstance(record, FailedItem) for record in records)}
 
 
-def directory(base_url: str, paths: list[str], prefetch: bool = False) -> dict[str, Any]:
+def directory(
+    base_url: str, paths: list[str], warm_up: str, scenario: dict[str, Any], prefetch: bool = False
+) -> dict[str, Any]:
     """Parse files through SimpleDirectoryReader, jobs started beforehand or not."""
     from llama_index.core import SimpleDirectoryReader
 
+    texts(base_url, [warm_up], 1)
+    measured.begin(base_url, scenario)
     parser = reader(base_url)
 
     def load() -> list[str]:
@@ -60,10 +72,11 @@ def directory(base_url: str, paths: list[str], prefetch: bool = False) -> dict[s
     return measured.timed(measured.names_of(paths), load)
 
 
-def upload(base_url: str, warm_up: str, path: str) -> dict[str, Any]:
+def upload(base_url: str, warm_up: str, scenario: dict[str, Any], path: str) -> dict[str, Any]:
     """Parse a large file and tell what memory it took."""
     parser = reader(base_url)
     parser.load_data(warm_up)
+    measured.begin(base_url, scenario)
     return measured.peak_memory(lambda: parser.load_data(path))
 
 
@@ -88,23 +101,25 @@ def documents(pages: int) -> dict[str, Any]:
     return {"ours": ours, "bare": bare}
 
 
-def local(pdf: str, data: str) -> dict[str, Any]:
+BARE = {
+    "the same blocks and links": {"output_format": "json", "extract_blocks": True, "extract_annotations": True},
+    "markdown": {"output_format": "markdown"},
+    "text": {"output_format": "text"},
+}
+"""What bare liteparse is asked for; local LlamaCloud stores text, markdown and items with boxes and links at once."""
+
+
+def local(pdf: str, data: str) -> dict[str, float]:
     """Parse a PDF with local LlamaCloud over its whole HTTP path, and with bare liteparse."""
     import liteparse
 
-    content = Path(pdf).read_bytes()
-    bare_parser = liteparse.LiteParse(ocr_enabled=False, quiet=True)
     parser = LlamaParseReader(base_url=f"local:{data}", disable_cache=True)
-
-    def bare() -> object:
-        return bare_parser.parse(content)
-
-    def ours() -> object:
-        return parser.parse(pdf)
-
-    bare(), ours()
-    pairs = [(median_seconds(bare, 1), median_seconds(ours, 1)) for _ in range(5)]
-    return {"bare": statistics.median(pair[0] for pair in pairs), "ours": statistics.median(pair[1] for pair in pairs)}
+    calls: dict[str, Callable[[], object]] = {"ours": lambda: parser.parse(pdf)}
+    for name, options in BARE.items():
+        bare = liteparse.LiteParse(ocr_enabled=False, quiet=True, **options)
+        calls[name] = partial(bare.parse, pdf)
+    rounds = [{name: median_seconds(call, 1) for name, call in calls.items()} for _ in range(8)]
+    return {name: statistics.median(taken[name] for taken in rounds[1:]) for name in calls}
 
 
 def median_seconds(call: Callable[[], object], times: int = 5) -> float:

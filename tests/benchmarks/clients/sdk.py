@@ -26,14 +26,17 @@ async def parse_all(base_url: str, paths: Sequence[str], workers: int) -> list[s
     return await asyncio.gather(*map(parse, paths))
 
 
-def many(base_url: str, paths: list[str], workers: int = 8) -> dict[str, Any]:
+def many(base_url: str, paths: list[str], warm_up: str, scenario: dict[str, Any], workers: int = 8) -> dict[str, Any]:
     """Parse files and tell how long it took."""
+    asyncio.run(parse_all(base_url, [warm_up], 1))
+    measured.begin(base_url, scenario)
     return measured.timed(measured.names_of(paths), lambda: asyncio.run(parse_all(base_url, paths, workers)))
 
 
-def upload(base_url: str, warm_up: str, path: str) -> dict[str, Any]:
+def upload(base_url: str, warm_up: str, scenario: dict[str, Any], path: str) -> dict[str, Any]:
     """Parse a large file and tell what memory it took."""
     asyncio.run(parse_all(base_url, [warm_up], 1))
+    measured.begin(base_url, scenario)
     return measured.peak_memory(lambda: asyncio.run(parse_all(base_url, [path], 1)))
 
 

@@ -23,15 +23,19 @@ def texts(base_url: str, paths: Sequence[str], workers: int) -> list[str]:
     return [document.text for document in reader(base_url, num_workers=workers).load_data(list(paths))]
 
 
-def many(base_url: str, paths: list[str], workers: int = 8) -> dict[str, Any]:
+def many(base_url: str, paths: list[str], warm_up: str, scenario: dict[str, Any], workers: int = 8) -> dict[str, Any]:
     """Parse files and tell how long it took."""
+    texts(base_url, [warm_up], 1)
+    measured.begin(base_url, scenario)
     return measured.timed(measured.names_of(paths), lambda: texts(base_url, paths, workers))
 
 
-def directory(base_url: str, paths: list[str]) -> dict[str, Any]:
+def directory(base_url: str, paths: list[str], warm_up: str, scenario: dict[str, Any]) -> dict[str, Any]:
     """Parse files through SimpleDirectoryReader."""
     from llama_index.core import SimpleDirectoryReader
 
+    texts(base_url, [warm_up], 1)
+    measured.begin(base_url, scenario)
     extractor = {".pdf": reader(base_url)}
     return measured.timed(
         measured.names_of(paths),
@@ -39,9 +43,10 @@ def directory(base_url: str, paths: list[str]) -> dict[str, Any]:
     )
 
 
-def upload(base_url: str, warm_up: str, path: str) -> dict[str, Any]:
+def upload(base_url: str, warm_up: str, scenario: dict[str, Any], path: str) -> dict[str, Any]:
     """Parse a large file and tell what memory it took."""
     texts(base_url, [warm_up], 1)
+    measured.begin(base_url, scenario)
     return measured.peak_memory(lambda: texts(base_url, [path], 1))
 
 
