@@ -25,6 +25,8 @@ __all__ = ["Decision", "RetryPolicy", "backoff", "decide", "is_idempotent", "may
 
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _REQUEST_TIMEOUT = 408
+# A rate lifts by itself and costs nothing but time, which a job has more of than a request: so many budgets.
+_PATIENCE_WITH_RATES = 12
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class RetryPolicy:
     """How patient requests are, and by which clock.
 
     Attributes:
-        budget: Seconds from the first send after which a request is not sent again.
+        budget: Seconds from the first send after which a request is not sent again; twelve times that while the
+            service answers that the rate is too high.
         attempts: The most sends of one request, or None for as many as the budget allows.
         first_delay: Upper bound in seconds of the first wait; each further bound is twice the one before.
         max_delay: Upper bound in seconds of any wait that the service did not ask for.
@@ -100,7 +103,8 @@ def decide(
     ambiguous = not idempotent and maybe_accepted(error)
     if ambiguous and not recoverable:
         return Decision(retry=False)
-    left = policy.budget - elapsed
+    patience = _PATIENCE_WITH_RATES if isinstance(error, RateLimitError) else 1
+    left = patience * policy.budget - elapsed
     jitter = backoff(attempt, policy)
     asked = getattr(error, "retry_after", None)
     # A little later than asked, and spread out, as everybody was told the same moment. A wait of our own choosing may

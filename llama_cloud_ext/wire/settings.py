@@ -257,7 +257,8 @@ class ConnectionOptions(BaseModel):
     retry_budget: float = Field(
         default=DEFAULT_RETRY_BUDGET,
         ge=0,
-        description="Seconds that one request may take with all its retries; 0 never retries.",
+        description="Seconds that one request may take with all its retries; 0 never retries. "
+        "While the service says that the rate is too high it may take twelve times as long.",
     )
 
     # The values that were resolved, and what they came to.

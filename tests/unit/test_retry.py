@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from llama_cloud_ext.errors import (
@@ -117,8 +119,8 @@ def test_backoff_bounds(attempt: int, delay: float) -> None:
 )
 def test_retry_after_and_budget(asked: float | None, elapsed: float, meant: Decision) -> None:
     """Ensure a wait that was asked for is kept or not begun, and one of our own ends with the budget."""
-    error = RateLimitError(status=429, retry_after=asked)
-    found = decide(error, attempt=1, elapsed=elapsed, policy=POLICY, idempotent=False)
+    error = ServerError(status=503, retry_after=asked)
+    found = decide(error, attempt=1, elapsed=elapsed, policy=POLICY, idempotent=True)
     assert (found.retry, found.recover) == (meant.retry, meant.recover)
     assert found.delay == pytest.approx(meant.delay)
 
@@ -161,3 +163,14 @@ def test_no_budget_no_retry() -> None:
 def test_idempotence(method: str, has_body: bool, recoverable: bool, declared: bool | None, meant: bool) -> None:
     """Ensure what may be sent twice follows method, body and recovery, unless the caller knows better."""
     assert is_idempotent(method, has_body=has_body, recoverable=recoverable, declared=declared) is meant
+
+
+def test_patience_with_rates_outlasts_the_budget() -> None:
+    """Ensure a rate 429 is retried for twelve budgets, while other failures and a budget of 0 end as before."""
+    policy = RetryPolicy(budget=100, random=lambda: 0.5)
+    late: dict[str, Any] = {"attempt": 9, "elapsed": 1100.0, "policy": policy, "idempotent": True}
+    assert decide(RateLimitError(status=429), **late).retry
+    assert not decide(RateLimitError(status=429), **{**late, "elapsed": 1201.0}).retry
+    assert not decide(ServerError(status=503), **late).retry
+    never = {**late, "policy": RetryPolicy(budget=0), "elapsed": 0.0}
+    assert not decide(RateLimitError(status=429), **never).retry
