@@ -26,7 +26,7 @@ __all__ = ["Decision", "RetryPolicy", "backoff", "decide", "is_idempotent", "may
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _REQUEST_TIMEOUT = 408
 # A rate lifts by itself and costs nothing but time, which a job has more of than a request: so many budgets.
-_PATIENCE_WITH_RATES = 12
+PATIENCE_WITH_RATES = 12
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def decide(
     ambiguous = not idempotent and maybe_accepted(error)
     if ambiguous and not recoverable:
         return Decision(retry=False)
-    patience = _PATIENCE_WITH_RATES if isinstance(error, RateLimitError) else 1
+    patience = PATIENCE_WITH_RATES if isinstance(error, RateLimitError) else 1
     left = patience * policy.budget - elapsed
     jitter = backoff(attempt, policy)
     asked = getattr(error, "retry_after", None)
