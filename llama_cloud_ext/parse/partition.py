@@ -147,12 +147,12 @@ def _merge(parts: list[_Part]) -> dict[str, Any]:
     for name in _PAGE_LISTS:
         lists = [_pages(response, name) for response in responses]
         if any(pages is not None for pages in lists):
-            merged[name] = {**(merged.get(name) or {}), "pages": [page for pages in lists for page in pages or []]}
+            merged[name] = {**as_mapping(merged.get(name)), "pages": [page for pages in lists for page in pages or []]}
     images = [image for response in responses for image in _images(response)]
     if any(IMAGES in response for response in responses):
         merged[IMAGES] = {"images": images, "total_count": len(images)}
     merged["job_metadata"] = {
-        **(merged.get("job_metadata") or {}),
+        **as_mapping(merged.get("job_metadata")),
         "parts": [_job_id(response) for response in responses],
     }
     return merged
@@ -163,9 +163,12 @@ def _images(response: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _with_distinct_images(response: dict[str, Any], taken: set[str], first_page: int) -> dict[str, Any]:
-    """Each job names its images by itself: a name that another part has is changed, where it is used too."""
+    """Each job names its images by itself: a name that another part has is changed, where it is used too.
+
+    The new name says nothing of a page, or it would be taken for the page that the image is on.
+    """
     names = {str(image.get("filename")) for image in _images(response)}
-    renamed = {name: f"from_page_{first_page}_{name}" for name in names & taken}
+    renamed = {name: f"part_{first_page}_{name}" for name in names & taken}
     taken |= {renamed.get(name, name) for name in names}
     return _renamed(response, renamed) if renamed else response
 
@@ -194,4 +197,4 @@ def _page_count(response: dict[str, Any]) -> int:
 
 
 def _job_id(response: dict[str, Any]) -> Any:
-    return (response.get("job") or {}).get("id")
+    return as_mapping(response.get("job")).get("id")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from llama_cloud_ext.wire import io_loop
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,11 @@ class ProgressReport:
                 self._bar.set_postfix(failed=self._failed, refresh=False)
             await io_loop.call_user(self._bar.update, 1)
         if self._callback is not None:
-            await io_loop.call_user(self._callback, Progress(self._done, self._total, self._failed, file))
+            try:
+                await io_loop.call_user(self._callback, Progress(self._done, self._total, self._failed, file))
+            except Exception:
+                # A mistake in showing progress must not cost anybody results that were paid for.
+                logger.exception("the progress callback failed")
 
     def close(self) -> None:
         """End the bar."""

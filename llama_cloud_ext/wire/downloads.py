@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from llama_cloud_ext.errors import DownloadError, TransportError
 from llama_cloud_ext.wire import io_loop
 from llama_cloud_ext.wire.attempts import persist
-from llama_cloud_ext.wire.http_client import HttpClient, without_query
+from llama_cloud_ext.wire.http_client import HttpClient, body_of, without_query
 from llama_cloud_ext.wire.responses import explain_content
 from llama_cloud_ext.wire.retry import RetryPolicy
 from llama_cloud_ext.wire.settings import Settings
@@ -28,7 +28,6 @@ DATA_URL = "data:"
 
 T = TypeVar("T")
 
-_CHUNK = 256 * 1024
 # A file that stays empty or cut off will not mend in the time that a whole request's budget allows.
 _ATTEMPTS = 5
 
@@ -80,7 +79,7 @@ class Downloader:
 
         async def fetch(_attempt: int, _left: float) -> Download:
             async with self._open(url) as response:
-                chunks = [chunk async for chunk in response.aiter_bytes(_CHUNK)]
+                chunks = [chunk async for chunk in body_of(response, self._timeout)]
                 _check_whole(response, sum(map(len, chunks)), url)
                 return Download(b"".join(chunks), response.headers.get("content-type"))
 
@@ -108,7 +107,7 @@ class Downloader:
             async with self._open(url) as response:
                 file = await io_loop.in_thread(partial.open, "wb")
                 try:
-                    async for chunk in response.aiter_bytes(_CHUNK):
+                    async for chunk in body_of(response, self._timeout):
                         size += await io_loop.in_thread(file.write, chunk)
                 finally:
                     await io_loop.in_thread(file.close)
@@ -173,7 +172,8 @@ def read_data_url(url: str) -> Download:
 
 
 def _check_whole(response: httpx.Response, size: int, url: str) -> None:
-    arrived, expected = response.num_bytes_downloaded, response.headers.get("content-length", "")
+    # Nothing counts as downloaded when a transport of the user's (a cache, say) hands over a whole answer from memory.
+    arrived, expected = response.num_bytes_downloaded or size, response.headers.get("content-length", "")
     problem = ""
     if expected.isdigit() and arrived < int(expected):
         problem = f"only {arrived} of {expected} bytes arrived"

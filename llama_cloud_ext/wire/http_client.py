@@ -23,7 +23,7 @@ from llama_cloud_ext.wire.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["HttpClient", "without_query"]
+__all__ = ["HttpClient", "body_of", "without_query"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,9 @@ _KEEPALIVE_SECONDS = 75.0
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_PIECE = 256 * 1024
+# Bytes a second below which a body only trickles. Each wait for a byte may be short, and their sum without end.
+_TRICKLE = 256
 
 
 class HttpClient:
@@ -102,6 +105,9 @@ class HttpClient:
                     await response.aclose()
                 if response.status_code == 303 and method not in ("GET", "HEAD"):
                     method, content = "GET", None
+                    headers = {
+                        name: value for name, value in headers.items() if not name.lower().startswith("content-")
+                    }
                 url = self._redirected(method, url, location, line)
             raise TransportError("redirected too often", request=line, transient=False)
         except httpx.InvalidURL as error:
@@ -148,6 +154,38 @@ class HttpClient:
                 hint="If that is the service's address, give it as base_url=.",
             )
         return target
+
+
+async def body_of(response: httpx.Response, timeout: float) -> AsyncIterator[bytes]:
+    """Read an answer's body in pieces of 256 KiB.
+
+    Args:
+        response: The answer, unread.
+        timeout: Seconds after which a body that only trickles in counts as one that does not come.
+
+    Yields:
+        The pieces; the last one may be shorter.
+
+    Raises:
+        RequestTimeoutError: The body trickles.
+    """
+    started = time.monotonic()
+    arrived, piece = 0, bytearray()
+    async for chunk in response.aiter_bytes():
+        arrived += len(chunk)
+        piece += chunk
+        if len(piece) >= _PIECE:
+            yield bytes(piece)
+            started, arrived, piece = time.monotonic(), 0, bytearray()
+        elif (elapsed := time.monotonic() - started) > timeout and arrived < elapsed * _TRICKLE:
+            raise RequestTimeoutError(
+                f"the answer trickled in: {arrived} bytes in {elapsed:.0f} s",
+                request=f"{response.request.method} {without_query(str(response.request.url))}",
+                sent=True,
+                hint="Try again later; raise timeout= if the network is that slow.",
+            )
+    if piece:
+        yield bytes(piece)
 
 
 def _build(settings: Settings) -> httpx.AsyncClient:

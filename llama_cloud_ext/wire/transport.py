@@ -19,7 +19,7 @@ from llama_cloud_ext.errors import ConfigurationError, NotFoundError, TransportE
 from llama_cloud_ext.wire import io_loop
 from llama_cloud_ext.wire.attempts import persist
 from llama_cloud_ext.wire.downloads import Download, Downloader
-from llama_cloud_ext.wire.http_client import HttpClient, without_query
+from llama_cloud_ext.wire.http_client import HttpClient, body_of, without_query
 from llama_cloud_ext.wire.query import Params, query_pairs
 from llama_cloud_ext.wire.rate_limit import RateLimiter
 from llama_cloud_ext.wire.responses import error_from
@@ -173,7 +173,7 @@ class Connection:
         async with self.pool.client.answer(
             method, url, headers=headers, private_headers=self._private_headers, content=content, timeout=timeout
         ) as response:
-            data = await response.aread()
+            data = b"".join([piece async for piece in body_of(response, timeout)])
         shown = without_query(url)
         if not response.is_success:
             raise error_from(

@@ -14,6 +14,7 @@ class Mischief(Enum):
 
     RESET = "cut the connection"
     SILENCE = "never answer"
+    TRICKLE = "answer a byte at a time, without end"
 
 
 Reply = bytes | Mischief
@@ -65,6 +66,12 @@ class Loopback:
                 answer = self.replies.pop(0) if self.replies else reply(b"the script is over", status=418)
                 if answer is Mischief.SILENCE:
                     await asyncio.sleep(30)
+                if answer is Mischief.TRICKLE:
+                    writer.write(reply(length=1000))
+                    for _ in range(1000):
+                        writer.write(b" ")
+                        await writer.drain()
+                        await asyncio.sleep(0.02)
                 if isinstance(answer, Mischief):
                     writer.transport.abort()
                     return

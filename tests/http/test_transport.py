@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ import respx
 from llama_cloud_ext.errors import (
     AuthenticationError,
     ConfigurationError,
+    DownloadError,
     PlanLimitError,
     RateLimitError,
     RequestTimeoutError,
@@ -397,6 +399,18 @@ async def test_silence_ends_at_the_timeout(connect: Connect) -> None:
     assert "timeout=" in (caught.value.hint or "")
 
 
+async def test_an_answer_that_trickles_in_is_a_timeout(connect: Connect) -> None:
+    """Ensure an answer that comes byte by byte ends at the timeout, in a request as in a download."""
+    async with loopback(*[Mischief.TRICKLE] * 6) as server:
+        connection = connect(base_url=server.url, timeout=0.2, retry_budget=0)
+        started = time.monotonic()
+        with pytest.raises(RequestTimeoutError, match="trickled"):
+            await connection.request("GET", "/x")
+        with pytest.raises(DownloadError, match="trickled"):
+            await connection.download(f"{server.url}/file")
+        assert time.monotonic() - started < 2
+
+
 async def test_nobody_there(connect: Connect, unused_tcp_port: int) -> None:
     """Ensure an address where nothing listens says so and is known not to have been reached."""
     with pytest.raises(TransportError) as caught:
@@ -474,6 +488,15 @@ async def test_redirected_posts(connect: Connect) -> None:
     respx.post("http://byoc.example.com/y").respond(308, headers={"Location": "https://elsewhere.example.com/y"})
     with pytest.raises(TransportError, match=r"another host \(elsewhere\.example\.com\)"):
         await connection.request("POST", "/y", json={"a": 1})
+
+
+@respx.mock
+async def test_a_post_that_is_answered_elsewhere(connect: Connect) -> None:
+    """Ensure a 303 is followed by a GET that neither has a body nor announces one."""
+    respx.post(f"{HOST}/x").respond(303, headers={"Location": "/y"})
+    answer = respx.get(f"{HOST}/y").respond(json={"id": 1})
+    assert await connect().request("POST", "/x", json={"a": 1}) == {"id": 1}
+    assert not {"content-length", "content-type"} & set(answer.calls.last.request.headers)
 
 
 @respx.mock
