@@ -16,7 +16,9 @@ from typing import Any
 from llama_cloud_ext.errors import (
     ApiError,
     BadRequestError,
+    ConflictError,
     JobCancelledError,
+    JobDeadlineError,
     JobError,
     JobFailedError,
     LlamaCloudError,
@@ -26,6 +28,7 @@ from llama_cloud_ext.errors import (
 from llama_cloud_ext.parse.assets import Assets
 from llama_cloud_ext.wire import files, parse
 from llama_cloud_ext.wire.hints import hint_for_job
+from llama_cloud_ext.wire.io_loop import spawn
 from llama_cloud_ext.wire.job_slots import JobSlots, Slot
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.models.parse_response import job_failure_code
@@ -42,6 +45,8 @@ _ALWAYS = ("metadata", "job_metadata", "usage")
 _STRUCTURED = ("markdown", "items")
 # Older deployments do not know these; a result without them is still a result.
 _OPTIONAL = frozenset({"usage"})
+# Below the grace that a cancelled caller is given.
+_CANCEL_PATIENCE_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
@@ -103,9 +108,14 @@ class ParsePipeline:
         created = await self.create(source, body)
         return await self.collect(created, wanted, file=label(source))
 
-    async def create(self, source: Source, body: dict[str, Any], *, file_id: str | None = None) -> CreatedJob:
-        """Take a place among the unfinished jobs and create the job in it, on an upload that exists if one is named."""
-        slot = await self.slots.acquire()
+    async def create(
+        self, source: Source, body: dict[str, Any], *, file_id: str | None = None, slot: Slot | None = None
+    ) -> CreatedJob:
+        """Create a job in a place among the unfinished ones, taking one unless it is given.
+
+        It works on an upload that exists already, if one is named.
+        """
+        slot = slot or await self.slots.acquire()
         created: CreatedJob | None = None
         try:
             created = await self._create(source, body, file_id)
@@ -155,10 +165,16 @@ class ParsePipeline:
         tag = new_tag()
         body = {**body, "user_metadata": {**(body.get("user_metadata") or {}), RECOVERY_KEY: tag}}
         recovery = ParseCreateRecovery(self.connection, tag, source.name)
-        if upload:
-            record = await parse.upload(self.connection, body, source, recover=recovery)
-        else:
-            record = await parse.create(self.connection, body, recover=recovery)
+        try:
+            if upload:
+                record = await parse.upload(self.connection, body, source, recover=recovery)
+            else:
+                record = await parse.create(self.connection, body, recover=recovery)
+        except asyncio.CancelledError:
+            if self.delete_after:
+                # What takes longer goes on behind the back of the caller, who wants to get away.
+                await asyncio.wait([spawn(self._delete_unanswered(recovery))], timeout=_CANCEL_PATIENCE_SECONDS)
+            raise
         job_id = record.get("id") if isinstance(record, dict) else None
         if not job_id:
             raise ApiError(
@@ -171,6 +187,16 @@ class ParsePipeline:
         logger.info("created parse job %s for %s", job_id, source.name)
         # A job is as old as the answer to its create: before that its file was still on the way.
         return CreatedJob(job_id=str(job_id), record=record, born=time.monotonic())
+
+    async def _delete_unanswered(self, recovery: ParseCreateRecovery) -> None:
+        """Delete the job, if there is one, of a create that was cancelled before its answer came."""
+        try:
+            record = await recovery()
+        except LlamaCloudError as error:
+            logger.warning("whether a cancelled create has made a job could not be found out: %s", error)
+            return
+        if record is not None:
+            await self.delete(CreatedJob(str(record.get("id")), record=record))
 
     async def wait(self, created: CreatedJob) -> dict[str, Any]:
         """Wait for a job's end and free its place; the final record, whatever the outcome."""
@@ -202,6 +228,8 @@ class ParsePipeline:
         except LlamaCloudError as error:
             if isinstance(error, JobError) and error.job is None:
                 error.job = created.record
+            if isinstance(error, JobDeadlineError) and self.delete_after:
+                error.hint = "The job was cancelled, as delete_after asks for: allow more time with job_timeout=…"
             raise error.with_context(file=file, job_id=created.job_id) from error.__cause__
         finally:
             self.leave(created)
@@ -242,7 +270,9 @@ class ParsePipeline:
         """Delete a job, cancelling it first where it still runs, and its upload. Failures are logged, not raised."""
         try:
             if not _has_ended(created):
-                await parse.cancel(self.connection, created.job_id)
+                # It may have ended meanwhile, which a service may take for a reason to refuse.
+                with contextlib.suppress(BadRequestError, ConflictError, UnprocessableError):
+                    await parse.cancel(self.connection, created.job_id)
             if created.slot is not None:
                 created.slot.release()
             await parse.delete(self.connection, created.job_id)

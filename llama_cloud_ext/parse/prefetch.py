@@ -24,6 +24,9 @@ class Prefetched:
 
     def __init__(self, created: asyncio.Task[CreatedJob] | CreatedJob) -> None:
         self._created = created
+        self._pid = os.getpid()
+        self.begun = isinstance(created, CreatedJob)
+        """Whether it is more than a plan: the create may have been sent."""
 
     @property
     def job(self) -> CreatedJob | None:
@@ -38,6 +41,17 @@ class Prefetched:
         """Wait for the job to be created; raises what creating it raised."""
         return self._created if isinstance(self._created, CreatedJob) else await self._created
 
+    def here(self) -> Prefetched | None:
+        """The same as this process may use it: a forked child collects its parent's jobs, and awaits no task of it."""
+        if self._pid == os.getpid():
+            return self
+        return Prefetched(CreatedJob(self.job.job_id, file_id=self.job.file_id)) if self.job else None
+
+    async def settle(self) -> None:
+        """Wait until the job exists, or could not be created."""
+        if isinstance(self._created, asyncio.Task):
+            await asyncio.wait([self._created])
+
     def withdraw(self) -> None:
         """Do not create it after all."""
         if isinstance(self._created, asyncio.Task):
@@ -47,9 +61,9 @@ class Prefetched:
 class ReaderState:
     """The failures, job slots and prefetched jobs of one reader in one process.
 
-    A copy of a reader starts with a state of its own. A pickle takes along the ids of the prefetched jobs that exist,
-    so that a worker process collects them; those that only wait for their turn are withdrawn, and whoever loads their
-    file parses it.
+    A copy of a reader starts with a state of its own. A pickle takes along the ids of the prefetched jobs that exist
+    or are just being created, so that a worker process collects them; those that only wait for their turn are
+    withdrawn, and whoever loads their file parses it.
     """
 
     def __init__(self, jobs: dict[Key, tuple[str, str | None]] | None = None) -> None:
@@ -69,17 +83,21 @@ class ReaderState:
     def prefetch(self, key: Key, pipeline: ParsePipeline, source: Source, body: dict[str, Any]) -> None:
         """Start a job in the background, unless the same one is under way."""
         if key not in self._prefetched:
-            task = spawn(self._start(pipeline, source, body))
+            task = spawn(self._start(key, pipeline, source, body))
             # A file that is never loaded leaves its error unread, which is no fault of the program's.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._prefetched[key] = Prefetched(task)
 
     def take(self, key: Key) -> Prefetched | None:
         """The prefetched job of this key, which is then no longer kept here."""
-        return self._prefetched.pop(key, None)
+        prefetched = self._prefetched.pop(key, None)
+        return prefetched and prefetched.here()
 
-    async def _start(self, pipeline: ParsePipeline, source: Source, body: dict[str, Any]) -> CreatedJob:
-        created = await pipeline.create(source, body)
+    async def _start(self, key: Key, pipeline: ParsePipeline, source: Source, body: dict[str, Any]) -> CreatedJob:
+        slot = await pipeline.slots.acquire()
+        if key in self._prefetched:
+            self._prefetched[key].begun = True
+        created = await pipeline.create(source, body, slot=slot)
         spawn(self._free_slot(pipeline, created))
         return created
 
@@ -107,12 +125,14 @@ class ReaderState:
         return ReaderState, (run(self._hand_over) if self._prefetched else {},)
 
     async def _hand_over(self) -> dict[Key, tuple[str, str | None]]:
-        jobs: dict[Key, tuple[str, str | None]] = {}
+        self._prefetched = {key: here for key, prefetched in self._prefetched.items() if (here := prefetched.here())}
         for key, prefetched in list(self._prefetched.items()):
-            job = prefetched.job
-            if job is not None:
-                jobs[key] = (job.job_id, job.file_id)
-            else:
+            if not prefetched.begun:
                 prefetched.withdraw()
-                self._prefetched.pop(key)
-        return jobs
+                del self._prefetched[key]
+        for prefetched in list(self._prefetched.values()):
+            # To withdraw one whose create is on its way could mean to pay for it twice.
+            await prefetched.settle()
+        return {
+            key: (job.job_id, job.file_id) for key, prefetched in self._prefetched.items() if (job := prefetched.job)
+        }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
+import pickle
 import time
 import uuid
 from contextlib import closing
@@ -55,6 +57,58 @@ def test_a_stream_that_is_left_early_does_not_block_its_reader(options: dict[str
     started = time.monotonic()
     assert reader.parse(PDF, {"file_name": "next-0.1.pdf"}).pages
     assert time.monotonic() - started < 5
+
+
+async def test_delete_after_removes_the_job_of_a_create_that_was_cancelled(
+    simulated_cloud: SimulatedCloud, options: dict[str, Any]
+) -> None:
+    """Ensure a job that was made, while its caller no longer waited for the answer, is cancelled and deleted."""
+    reader = LlamaParseReader(**options, delete_after=True)
+    simulated_cloud.reset(one_create_in_lost=1, surfaces_after=1.0)
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(reader.aparse(PDF, {"file_name": "slow-9.0.pdf"}), 0.5)
+    deadline = time.monotonic() + 5
+    while simulated_cloud.stats()["jobs"] and time.monotonic() < deadline:  # noqa: ASYNC110  # in another process
+        await asyncio.sleep(0.05)
+    stats = simulated_cloud.stats()
+    assert stats["jobs_created"] == 1
+    assert stats["jobs"] == []
+
+
+def test_a_pickle_takes_along_the_jobs_that_are_just_being_created(
+    simulated_cloud: SimulatedCloud, options: dict[str, Any]
+) -> None:
+    """Ensure a worker collects what was prefetched just before the reader was sent to it, and no job is made twice."""
+    simulated_cloud.reset(latency=0.2)
+    reader = LlamaParseReader(**options)
+    files = [PDF + bytes([index]) for index in range(4)]
+    reader.prefetch(files)
+    time.sleep(0.1)
+    worker = pickle.loads(pickle.dumps(reader))
+    assert len(worker.load_data(files)) == 4
+    assert simulated_cloud.stats()["jobs_created"] == 4
+
+
+def _load(reader: LlamaParseReader, answers: Any) -> None:
+    try:
+        answers.put(len(reader.load_data(PDF, {"file_name": "prefetched-0.1.pdf"})))
+    except BaseException as error:
+        answers.put(repr(error))
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.5])
+def test_a_forked_child_loads_what_its_parent_has_prefetched(options: dict[str, Any], wait: float) -> None:
+    """Ensure a child neither hangs nor fails on a job of its parent's, whether that exists already or not."""
+    reader = LlamaParseReader(**options)
+    reader.prefetch(PDF)
+    time.sleep(wait)
+    processes = multiprocessing.get_context("fork")
+    answers = processes.Queue()
+    child = processes.Process(target=_load, args=(reader, answers))
+    child.start()
+    assert answers.get(timeout=10) == 1
+    child.join(5)
+    assert len(reader.load_data(PDF, {"file_name": "prefetched-0.1.pdf"})) == 1
 
 
 @pytest.mark.parametrize("answer", [b"", b"null", b"[]", b"{}"])
