@@ -3,13 +3,13 @@
 - an error became a `KeyError`, and the `KeyError` an empty list:
   `test_an_error_is_neither_a_key_error_nor_an_empty_list`
 - one HTTP client was shared by several event loops:
-  `test_no_client_is_shared_by_event_loops`
+  `test_no_client_is_shared_by_event_loops`, `test_one_connection_serves_several_loops`
 - a refused key was polled with until the deadline:
   `test_a_refused_key_ends_the_wait_at_once`
 - the status of the answer with the result went unread:
   `test_a_refused_result_is_an_error`
 - the API key went to another host with a check for updates:
-  `test_nothing_is_sent_to_another_host`
+  `test_nothing_is_sent_to_another_host`, `test_the_key_stays_away_from_storage`
 - parts of a document read one stream at the same time:
   `test_parts_share_one_upload_and_not_one_stream`
 - Documents came with `{}` as metadata:

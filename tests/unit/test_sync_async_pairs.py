@@ -1,0 +1,97 @@
+"""Each asynchronous method and its synchronous twin: one signature, one description."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from llama_cloud_ext import LlamaParseReader, ParseJob, ParseResult
+
+CLASSES = (LlamaParseReader, ParseJob, ParseResult)
+
+
+def methods(owner: type) -> dict[str, Any]:
+    """The public methods that this package gives a class."""
+    return {
+        name: method
+        for name, method in inspect.getmembers(owner, inspect.isfunction)
+        if not name.startswith("_") and method.__module__.startswith("llama_cloud_ext.")
+    }
+
+
+def is_asynchronous(method: Any) -> bool:
+    """Whether a method is a coroutine function or an asynchronous generator."""
+    inner = inspect.unwrap(method)
+    return inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
+
+
+PAIRS = [
+    (owner, name.removeprefix("a"))
+    for owner in CLASSES
+    for name, method in methods(owner).items()
+    if is_asynchronous(method)
+]
+NAMES = [f"{owner.__name__}.{name}" for owner, name in PAIRS]
+
+
+def test_every_class_has_pairs() -> None:
+    """Ensure the pairs below are all that do I/O, so that a new method without a twin is noticed."""
+    assert sorted(NAMES) == [
+        "LlamaParseReader.get_result",
+        "LlamaParseReader.job",
+        "LlamaParseReader.lazy_load_data",
+        "LlamaParseReader.list_jobs",
+        "LlamaParseReader.load_data",
+        "LlamaParseReader.parse",
+        "LlamaParseReader.prefetch",
+        "LlamaParseReader.stream",
+        "LlamaParseReader.submit",
+        "ParseJob.cancel",
+        "ParseJob.result",
+        "ParseJob.status",
+        "ParseResult.image_documents",
+        "ParseResult.load",
+        "ParseResult.nodes",
+        "ParseResult.output_pdf",
+        "ParseResult.save_images",
+        "ParseResult.save_output_pdf",
+        "ParseResult.save_xlsx",
+    ]
+
+
+@pytest.mark.parametrize("owner", CLASSES)
+def test_a_leading_a_means_asynchronous(owner: type) -> None:
+    """Ensure every asynchronous method is called `a` and its twin's name, and no twin is asynchronous itself."""
+    own = methods(owner)
+    for name, method in own.items():
+        if is_asynchronous(method):
+            assert name.startswith("a"), name
+            assert not is_asynchronous(own[name[1:]]), name
+
+
+@pytest.mark.parametrize(("owner", "name"), PAIRS, ids=NAMES)
+def test_twins_agree(owner: type, name: str) -> None:
+    """Ensure twins take the same arguments with the same defaults and types, and give the same."""
+    one, other = (inspect.signature(inspect.unwrap(getattr(owner, twin))) for twin in (name, f"a{name}"))
+    assert list(one.parameters.values()) == list(other.parameters.values())
+    # LlamaIndex has it so: an iterator here, an awaited iterable there.
+    if name == "lazy_load_data":
+        assert (one.return_annotation, other.return_annotation) == ("Iterator[Document]", "Iterable[Document]")
+    else:
+        assert other.return_annotation.removeprefix("Async") == one.return_annotation
+
+
+@pytest.mark.parametrize(("owner", "name"), PAIRS, ids=NAMES)
+def test_twins_have_one_description(owner: type, name: str) -> None:
+    """Ensure the synchronous twin says everything, and the asynchronous one that it does the same."""
+    full, short = inspect.getdoc(getattr(owner, name)) or "", inspect.getdoc(getattr(owner, f"a{name}")) or ""
+    assert len(full.splitlines()[0]) > 20
+    assert f"`{name}`" in short.splitlines()[0] or name == "lazy_load_data"
+    assert "asynchronous" in short.splitlines()[0] or name == "lazy_load_data"
+    # Arguments and errors stand in one place, where they cannot come to differ.
+    assert not any(section in short for section in ("Args:", "Raises:"))
+    arguments = [p for p in inspect.signature(inspect.unwrap(getattr(owner, name))).parameters if p != "self"]
+    if arguments:
+        assert all(f"{argument}:" in full for argument in arguments)
