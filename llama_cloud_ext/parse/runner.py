@@ -98,6 +98,9 @@ class ParseRunner:
         finally:
             for task in running:
                 task.cancel()
+            if running:
+                # Their jobs may have to be deleted, and whoever leaves the stream may end the process next.
+                await asyncio.wait(running)
             progress.close()
 
     async def submit(self, inputs: list[Input], wanted: Wanted) -> list[ParseJob | FailedItem]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import contextvars
 import functools
 import logging
@@ -342,7 +343,13 @@ async def iterate_async(
             else:
                 await ready.wait()
     finally:
-        stream.close()
+        done = stream.close()
+        deadline = loop.time() + _CANCEL_GRACE_SECONDS
+        while not done.is_set() and (left := deadline - loop.time()) > 0:
+            ready.clear()
+            if not done.is_set():
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(ready.wait(), left)
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

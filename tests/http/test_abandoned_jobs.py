@@ -8,7 +8,7 @@ import multiprocessing
 import pickle
 import time
 import uuid
-from contextlib import closing
+from contextlib import aclosing, closing
 from typing import Any
 
 import pytest
@@ -73,6 +73,21 @@ async def test_delete_after_removes_the_job_of_a_create_that_was_cancelled(
     stats = simulated_cloud.stats()
     assert stats["jobs_created"] == 1
     assert stats["jobs"] == []
+
+
+async def test_delete_after_cleans_up_behind_a_stream_that_is_left_early(
+    simulated_cloud: SimulatedCloud, options: dict[str, Any]
+) -> None:
+    """Ensure the jobs still running are cancelled and deleted by the time that the stream is closed."""
+    reader = LlamaParseReader(**options, delete_after=True)
+    names = [{"file_name": f"{index}-{0.1 if index == 0 else 9}.pdf"} for index in range(3)]
+    files = [PDF + bytes([index]) for index in range(3)]
+    with closing(reader.stream(files, names)) as stream:
+        assert next(stream).pages
+    assert simulated_cloud.stats()["jobs"] == []
+    async with aclosing(reader.astream(files, names)) as results:
+        assert (await anext(results)).pages
+    assert simulated_cloud.stats()["jobs"] == []
 
 
 def test_a_pickle_takes_along_the_jobs_that_are_just_being_created(
