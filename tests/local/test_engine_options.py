@@ -49,20 +49,21 @@ def test_crop_box_leaves_out_what_lies_outside(data_dir: Path) -> None:
 
 
 def test_screenshots_are_pictures_of_the_pages(data_dir: Path) -> None:
-    """Ensure a screenshot has the page's shape and is not blank."""
+    """Ensure a screenshot is a JPEG file that has the page's shape and is not blank."""
     result = parse(data_dir / "latex-lorem.pdf", tier="fast", output_options={"images_to_save": ["screenshot"]})
     assert [(image.filename, image.category) for image in result.images] == [
-        (f"page_{number}.png", "screenshot") for number in (1, 2, 3, 4)
+        (f"page_{number}.jpg", "screenshot") for number in (1, 2, 3, 4)
     ]
+    assert {image.content_type for image in result.images} == {"image/jpeg"}
     with Image.open(BytesIO(result.images[1].content)) as picture:
-        assert picture.size == (1240, 1754)
+        assert (picture.format, picture.size) == ("JPEG", (1240, 1754))
         assert len(picture.convert("L").getcolors(maxcolors=1000) or ()) > 10
 
 
 def test_a_scan_is_a_success_when_screenshots_were_asked_for(data_dir: Path) -> None:
     """Ensure a page without text still gives its picture."""
     result = parse(data_dir / "scanned-page.pdf", output_options={"images_to_save": ["screenshot"]})
-    assert [image.filename for image in result.images] == ["page_1.png"]
+    assert [image.filename for image in result.images] == ["page_1.jpg"]
     assert result.pages[0].is_blank
 
 
