@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from llama_cloud_ext.errors import ConfigurationError
 
-__all__ = ["LOCAL", "MEMORY", "REGIONS", "resolve_address"]
+__all__ = ["LOCAL", "MEMORY", "REGIONS", "is_memory", "resolve_address"]
 
 REGIONS = {"na": "https://api.cloud.llamaindex.ai", "eu": "https://api.cloud.eu.llamaindex.ai"}
 LOCAL = "local:"
@@ -28,7 +28,8 @@ def resolve_address(base_url: str | None, region: str | None, environ: Mapping[s
         environ: Environment variables; ``LLAMA_CLOUD_BASE_URL`` counts where nothing else was given.
 
     Returns:
-        ``"https://host[/prefix]"`` without a trailing slash, ``"local:/absolute/folder"`` or ``"local::memory:"``.
+        ``"https://host[/prefix]"`` without a trailing slash, ``"local:/absolute/folder"`` or ``"local::memory:"``, the
+        last two with the query they came with.
 
     Raises:
         ConfigurationError: It is no address, or address and region disagree.
@@ -52,6 +53,16 @@ def resolve_address(base_url: str | None, region: str | None, environ: Mapping[s
         return REGIONS[region]
     from_environment = environ.get("LLAMA_CLOUD_BASE_URL", "").strip()
     return _normalise(from_environment, "LLAMA_CLOUD_BASE_URL") if from_environment else REGIONS["na"]
+
+
+def is_memory(address: str) -> bool:
+    """Whether an address means the memory of this process, with a query (of simulated trouble) or without.
+
+    Example:
+        >>> is_memory("local::memory:?latency=0.5")
+        True
+    """
+    return address.partition("?")[0] == MEMORY
 
 
 def _normalise(address: str, option: str) -> str:
@@ -85,8 +96,8 @@ def _normalise(address: str, option: str) -> str:
 
 
 def _normalise_local(address: str, option: str) -> str:
-    if address == MEMORY:
-        return MEMORY
+    if is_memory(address):
+        return address
     folder = address[len(LOCAL) :]
     if not folder or folder.startswith(":"):
         raise ConfigurationError(

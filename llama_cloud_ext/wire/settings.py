@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, PrivateAttr, SecretStr
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.wire.addresses import LOCAL, MEMORY, resolve_address
+from llama_cloud_ext.wire.addresses import LOCAL, MEMORY, is_memory, resolve_address
 
 if TYPE_CHECKING:
     import ssl
@@ -194,7 +194,7 @@ class Settings:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        if self.base_url == MEMORY:
+        if is_memory(self.base_url):
             raise ConfigurationError(
                 f"{MEMORY} lives in this process alone, so that nothing that refers to it can go to another one",
                 option="base_url",

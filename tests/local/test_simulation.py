@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext import LlamaParseReader
+from llama_cloud_ext.errors import ConfigurationError, NotFoundError
 from llama_cloud_ext.local import Simulation
 from llama_cloud_ext.local.simulation import simulation_of
 from tests.local.clients import FILES, PARSE, finished, local_client, submit
@@ -147,3 +148,19 @@ async def test_everything_arrives_through_faults(tmp_path: Path) -> None:
             while not (await listed(file_name=name))["items"]:
                 await attempt("POST", FILES, data={"purpose": "parse"}, files={"file": (name, b"x")})
         assert (await listed())["total_size"] == 20
+
+
+def test_memories_with_queries(tmp_path: Path) -> None:
+    """Ensure a query makes a memory of its own, with just the trouble that it names."""
+    path = tmp_path / "note.txt"
+    path.write_text("Oaks.")
+    seconds: dict[str, float] = {}
+    jobs: dict[str, str] = {}
+    for query in ("", "?latency=0.4", "?latency=0&seed=1"):
+        reader = LlamaParseReader(base_url=f"local::memory:{query}")
+        started = time.monotonic()
+        jobs[query] = reader.parse(path).job.id
+        seconds[query] = time.monotonic() - started
+    assert seconds["?latency=0.4"] >= 0.4
+    with pytest.raises(NotFoundError):
+        LlamaParseReader(base_url="local::memory:").get_result(jobs["?latency=0.4"])

@@ -48,6 +48,7 @@ def resolve(**values: Any) -> Settings:
         ("[::1]:8000", "http://[::1]:8000"),
         ("localhost.example.com", "https://localhost.example.com"),
         ("local::memory:", "local::memory:"),
+        ("local::memory:?latency=0.3-12&seed=7", "local::memory:?latency=0.3-12&seed=7"),
     ],
 )
 def test_addresses(written: str, meant: str) -> None:
@@ -68,6 +69,7 @@ def test_addresses(written: str, meant: str) -> None:
         "https://host/?a=1",
         "local:",
         "local::x",
+        "local::memory:x?latency=1",
     ],
 )
 def test_bad_addresses(written: str) -> None:
@@ -264,8 +266,9 @@ def test_what_cannot_travel_is_named() -> None:
                 pickle.dumps(travelling)
             assert caught.value.option == option
         assert getattr(copy.deepcopy(options), option) is value
-    with pytest.raises(ConfigurationError, match="this process alone"):
-        pickle.dumps(resolve(base_url="local::memory:"))
+    for memory in ("local::memory:", "local::memory:?latency=1"):
+        with pytest.raises(ConfigurationError, match="this process alone"):
+            pickle.dumps(resolve(base_url=memory))
 
 
 def test_path_as_verify(tmp_path: Path) -> None:
