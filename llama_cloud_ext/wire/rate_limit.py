@@ -20,6 +20,9 @@ _MARGIN = 0.5
 # traffic says little.
 _RECENT = 1.0
 _LEAST_KNOWN = 4.0
+# A limit that is reached refuses one request after the other; one refusal among many answers says nothing of it.
+_JUDGED = 10
+_TELLING = 3
 # Never slower than this many requests a second: a service that bears less shows it by refusals, which end in probing.
 _SLOWEST = 1.0
 # After a refusal everybody waits, and one request at a time tries again, ever less often, until one is accepted.
@@ -64,6 +67,7 @@ class RateLimiter:
             self._window = _MINUTE * self._most / requests_per_minute + _MARGIN
         self._sent: deque[float] = deque(maxlen=self._most)
         self._recent: deque[float] = deque()
+        self._refused: deque[bool] = deque(maxlen=_JUDGED)
         self._probe_every: float | None = None
         self._probe_at = 0.0
         self._pace: float | None = None
@@ -98,13 +102,20 @@ class RateLimiter:
     def slow_down(self, turn: float | None = None) -> None:
         """Take a 429 into account: halve the pace, and let single requests probe until one is accepted.
 
+        Stray ones, fewer than three in the last ten answers, only cost the refused request its own wait.
+
         Args:
             turn: What `acquire` returned for the refused request. Refusals of requests that were sent before the last
                 brake tell nothing new and change nothing; None always brakes.
         """
         now = self._clock()
-        if turn is not None and turn <= self._braked_at:
-            return
+        if turn is not None:
+            if turn <= self._braked_at:
+                return
+            self._refused.append(True)
+            if self._probe_every is None and sum(self._refused) < _TELLING:
+                return
+        self._refused.clear()
         self._braked_at = now
         if self._probe_every is not None:
             # Still refused: the window is not over, which says nothing about the pace.
@@ -124,6 +135,7 @@ class RateLimiter:
             turn: What `acquire` returned for it. What was sent before the last brake does not end the probing; None
                 does.
         """
+        self._refused.append(False)
         if turn is None or turn > self._braked_at:
             self._probe_every = None
         if self._pace is None:

@@ -199,17 +199,17 @@ async def test_plan_limits_are_not_retried(connect: Connect) -> None:
 
 @respx.mock
 async def test_rate_is_retried_also_for_creates(connect: Connect, waits: Waits) -> None:
-    """Ensure a 429 for the rate repeats a create, keeps to Retry-After, and puts on the brake."""
+    """Ensure a 429 for the rate repeats a create, keeps to Retry-After, and several put on the brake."""
     detail = {"detail": "Resources exhausted. Please wait for existing jobs to complete."}
     route = respx.post(f"{HOST}/x").mock(
         side_effect=[
-            httpx.Response(429, json=detail, headers={"Retry-After": "7"}),
+            *[httpx.Response(429, json=detail, headers={"Retry-After": "7"}) for _ in range(3)],
             httpx.Response(200, json={"id": 1}),
         ]
     )
     connection = connect()
     assert await connection.request("POST", "/x", json={}) == {"id": 1}
-    assert route.call_count == 2
+    assert route.call_count == 4
     assert waits.seconds[0] == pytest.approx(7.025)
     assert connection.limiter.pace is not None
 

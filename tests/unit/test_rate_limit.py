@@ -145,6 +145,20 @@ async def test_refusals_end_in_probing(time: FakeTime) -> None:
     assert shared.pace == pytest.approx(25)
 
 
+async def test_stray_429s_brake_nobody(time: FakeTime) -> None:
+    """Ensure two refusals in ten answers change nothing, and the third brakes."""
+    shared = limiter(time)
+    tasks = [asyncio.create_task(shared.acquire()) for _ in range(20)]
+    await time.run(*tasks)
+    turn = [task.result() for task in tasks]
+    for number in range(18):
+        shared.slow_down(turn[number]) if number % 6 == 0 else shared.speed_up(turn[number])
+    assert shared.pace is None
+    shared.slow_down(turn[18])
+    shared.slow_down(turn[19])
+    assert shared.pace is not None
+
+
 async def test_a_stray_429_in_quiet_traffic(time: FakeTime) -> None:
     """Ensure a single 429 among few requests costs half a second, not the pace of a quiet minute."""
     shared = limiter(time)
