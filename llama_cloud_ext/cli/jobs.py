@@ -12,7 +12,6 @@ from llama_cloud_ext.cli.inputs import Input
 from llama_cloud_ext.cli.outputs import Format, OutputFolder, Sink, StandardOutput
 from llama_cloud_ext.cli.service import LocalFolder, exit_codes, reader
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.wire.io_loop import run
 
 app = typer.Typer(help="Look at parse jobs, fetch their results, cancel them.", no_args_is_help=True)
 
@@ -43,7 +42,7 @@ def list_jobs(
 def show(job_id: JobId, local: LocalFolder = None) -> None:
     """Print a job's record as JSON: status, error message, and whatever else the service says of it."""
     with exit_codes():
-        typer.echo(json.dumps(run(reader(local).job(job_id)._record), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(reader(local).job(job_id).record(), ensure_ascii=False, indent=2))
 
 
 @app.command()

@@ -77,6 +77,18 @@ class ParseJob:
         _created[job] = created
         return job
 
+    def record(self) -> dict[str, Any]:
+        """The job's record as the service has it now: `id`, `status`, `name`, `tier`, `error_message`, `usage`, …
+
+        Raises:
+            NotFoundError: The job does not exist, or no longer.
+        """
+        return run(self._record)
+
+    async def arecord(self) -> dict[str, Any]:
+        """The asynchronous twin of `record`."""
+        return await run_async(self._record)
+
     def status(self) -> str:
         """The job's status now: PENDING, RUNNING, COMPLETED, FAILED or CANCELLED, or one that a newer service has.
 
