@@ -94,7 +94,7 @@ class ParseCreateRecovery:
 
     async def __call__(self) -> dict[str, Any] | None:
         """The job's record, or None when the service shows none after several looks."""
-        found = await look_up_repeatedly(self._find)
+        found = await look_up_repeatedly(self._find) or await self._find(by_our_clock=False)
         if found is not None:
             logger.info("the answer to a create request was lost; found its parse job %s", found.get("id"))
         return found
@@ -108,13 +108,13 @@ class ParseCreateRecovery:
     def _account(self) -> _Account:
         return _accounts.setdefault(self.connection.pool, _Account())
 
-    async def _find(self) -> dict[str, Any] | None:
+    async def _find(self, *, by_our_clock: bool = True) -> dict[str, Any] | None:
         since = datetime.fromtimestamp(self.started, timezone.utc)
         untagged: list[dict[str, Any]] = []
-        async for record in _first(
-            parse.list_jobs(self.connection, created_at_on_or_after=since - _CLOCK_TOLERANCE, page_size=_PAGE_SIZE),
-            _MOST_JOBS_LOOKED_THROUGH,
-        ):
+        # Where one of the clocks is wrong by hours, the job is among the newest all the same.
+        oldest, most = (since - _CLOCK_TOLERANCE, _MOST_JOBS_LOOKED_THROUGH) if by_our_clock else (None, _PAGE_SIZE)
+        records = parse.list_jobs(self.connection, created_at_on_or_after=oldest, page_size=_PAGE_SIZE)
+        async for record in _first(records, most):
             metadata = as_mapping(record.get("user_metadata"))
             if metadata.get(RECOVERY_KEY) == self.tag:
                 self._account.tags_echoed = True

@@ -33,7 +33,8 @@
 - a wait began with sleeping:
   `test_the_first_look_comes_before_the_first_sleep`
 - deadlines went by the wall clock:
-  `test_clock_jumps_move_no_deadline`, `test_clock_jumps_end_no_wait`
+  `test_clock_jumps_move_no_deadline`, `test_clock_jumps_end_no_wait`,
+  `test_a_clock_that_is_wrong_pays_for_no_job_twice`
 - a job's end was noticed seconds late:
   `test_the_end_of_a_job_is_noticed_soon`, `test_figures.py::test_time_lost_after_jobs_of_every_length`
 - 32 files took a quarter longer than they had to:
@@ -66,6 +67,7 @@ import sys
 import time
 import tracemalloc
 import uuid
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -87,6 +89,7 @@ from llama_cloud_ext import (
     ParseResult,
     PartialFailureError,
 )
+from llama_cloud_ext.wire import recovery
 from tests.benchmarks.simulated_cloud import SimulatedCloud
 from tests.http.scripted_service import BASE_URL, HOST, ScriptedService, pages
 from tests.unit.parse_samples import listed
@@ -539,3 +542,30 @@ def test_a_folder_is_loaded_at_once(simulated_cloud: SimulatedCloud, options: di
     assert time.monotonic() - started < 3, "one after the other they take 6.4 s"
     assert sorted(document.metadata["file_name"] for document in documents) == [path.name for path in paths]
     assert simulated_cloud.stats()["jobs_created"] == 8
+
+
+@pytest.mark.parametrize("hours", [-30, 0, 30])
+def test_a_clock_that_is_wrong_pays_for_no_job_twice(hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ensure a job whose create was not answered is found, though the service's clock is hours from ours."""
+    monkeypatch.setattr(recovery.look_up_repeatedly, "__defaults__", ((0.0, 0.01),))
+
+    class Service(ScriptedService):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            response = await super().handle_async_request(request)
+            if self._step(request) == "create":
+                raise httpx.ReadError("the answer was lost")
+            if self._step(request) == "list":
+                created = datetime.now(timezone.utc) + timedelta(hours=hours)
+                job = {
+                    **self.record("pjb-1", "COMPLETED"),
+                    "user_metadata": self.configurations[0]["user_metadata"],
+                    "created_at": created.isoformat(),
+                }
+                after = request.url.params.get("created_at_on_or_after")
+                shown = [job] if after is None or datetime.fromisoformat(after) <= created else []
+                return httpx.Response(200, json={"items": shown})
+            return response
+
+    service = Service()
+    assert service.reader(retry_budget=3.0).parse(PDF, NAMED).job_id == "pjb-1"
+    assert service.steps["create"] == 1
