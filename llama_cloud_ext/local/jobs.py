@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llama_cloud_ext.local.garbage_collection import seldom_collected
+from llama_cloud_ext.local.job_ends import JobEnds
 from llama_cloud_ext.local.leases import LEASE_SECONDS, RENEWAL_SECONDS, Owner
 from llama_cloud_ext.local.results import write_results
 from llama_cloud_ext.local.source_fetching import FetchError, fetch_source
@@ -57,6 +59,9 @@ class JobRunner:
         engine: What parses a document; None for the real one.
         simulation: Latency and concurrency to pretend, or None.
         tessdata: Folder of OCR data for the engine, or None for no OCR.
+
+    Attributes:
+        ends: Tells when jobs end here.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class JobRunner:
         self._slots = pretended or (MOST_WAITING if delayed else cores)
         self._lock = threading.Lock()
         self._running: dict[str, threading.Event] = {}
+        self.ends = JobEnds()
         self._wake = threading.Event()
         self._closing = False
         self._dispatcher = threading.Thread(target=self._dispatch, name="llama-cloud-local-jobs", daemon=True)
@@ -96,6 +102,7 @@ class JobRunner:
         with self._lock:
             if (stop := self._running.get(job_id)) is not None:
                 stop.set()
+        self.ends.tell()
 
     def close(self) -> None:
         """Stop, and put unfinished jobs back in the queue."""
@@ -167,6 +174,7 @@ class JobRunner:
         finally:
             with self._lock:
                 self._running.pop(job.id, None)
+            self.ends.tell()
             self._wake.set()
 
     def _work(self, job: JobRecord, stop: threading.Event) -> None:
@@ -174,7 +182,8 @@ class JobRunner:
         folder = self._blobs.result(result_id)
         failure: str | None
         try:
-            self._parse(job, folder, stop)
+            with seldom_collected():
+                self._parse(job, folder, stop)
             failure = None
         except JobFailure as error:
             failure = str(error)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 import uuid
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -23,7 +27,7 @@ from llama_cloud_ext.local.results import (
     read_images,
 )
 from llama_cloud_ext.local.source_fetching import name_of_url
-from llama_cloud_ext.local.store import COMPLETED, STATUSES, JobRecord
+from llama_cloud_ext.local.store import COMPLETED, PENDING, RUNNING, STATUSES, JobRecord
 from llama_cloud_ext.local.uploads import receive_body, receive_upload
 from llama_cloud_ext.local.validation import (
     check_configuration,
@@ -42,6 +46,12 @@ if TYPE_CHECKING:
     from llama_cloud_ext.local.cloud import LocalCloud
 
 NOT_FOUND = "Parse job not found"
+
+LONGEST_LOOK = 0.5
+"""Seconds that the answer about an unfinished job waits at most for a job to end."""
+
+LOOK_PER_AGE = 5.0
+"""The same as a multiple of the job's age: who asks just after creating it hears at once."""
 
 
 async def create_job(request: Request) -> Response:
@@ -128,7 +138,7 @@ async def get_job(request: Request) -> Response:
     """
     check_scope(request)
     cloud = cloud_of(request)
-    job = await _known_job(request)
+    job = await _settling_job(request)
     expand = split_values(request.query_params.getlist("expand"))
     check_expand(expand, job.configuration["tier"])
     answer = {"job": _job(cloud, job, usage="usage" in expand)}
@@ -181,6 +191,19 @@ async def _accept(cloud: LocalCloud, job_id: str, name: str, configuration: dict
     job = await wait_for(cloud.store.add_job(job_id, name, configuration))
     cloud.runner.wake()
     return json_answer(_job(cloud, job))
+
+
+async def _settling_job(request: Request) -> JobRecord:
+    """The job, after a moment in which it may end: whoever polls hears of the end at once, not at his next look."""
+    cloud = cloud_of(request)
+    with cloud.runner.ends.listen() as ended:
+        job = await _known_job(request)
+        if job.status not in (PENDING, RUNNING) or cloud.simulation is not None:  # a simulation answers as the service
+            return job
+        age = time.time() - datetime.fromisoformat(job.created_at.replace("Z", "+00:00")).timestamp()
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(ended.wait(), min(LONGEST_LOOK, LOOK_PER_AGE * max(age, 0.0)))
+    return await _known_job(request)
 
 
 async def _known_job(request: Request) -> JobRecord:
