@@ -417,6 +417,7 @@ class PartialFailureError(LlamaCloudError):
         message: Overrides the text that is otherwise made from the failures.
         results: One entry for each input, in the order of the inputs: its result, or its FailedItem.
         failures: The failed ones alone; taken from ``results`` where not given.
+        total: How many inputs there were, where ``results`` does not hold them all (a stream has handed them out).
         hint: The next step.
     """
 
@@ -426,6 +427,7 @@ class PartialFailureError(LlamaCloudError):
         *,
         results: Sequence[Any] = (),
         failures: Sequence[FailedItem] | None = None,
+        total: int | None = None,
         hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
@@ -433,10 +435,11 @@ class PartialFailureError(LlamaCloudError):
         self.failures = (
             [item for item in self.results if isinstance(item, FailedItem)] if failures is None else list(failures)
         )
+        self.total = max(len(self.results), len(self.failures)) if total is None else total
 
     def _compose(self) -> str:
         shown = self.failures[:5]
-        lines = [f"{len(self.failures)} of {max(len(self.results), len(self.failures))} inputs failed"]
+        lines = [f"{len(self.failures)} of {self.total} inputs failed"]
         lines += [f"  {item}".replace("\n", "\n    ") for item in shown]
         more = len(self.failures) - len(shown)
         return "\n".join([*lines, f"  … and {more} more (see .failures)"] if more else lines)

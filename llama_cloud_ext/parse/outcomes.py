@@ -69,7 +69,7 @@ class Outcomes:
             return
         if single:
             raise self._failures[0].error
-        raise PartialFailureError(results=results or [], failures=self._failures)
+        raise PartialFailureError(results=results or [], failures=self._failures, total=self._count)
 
 
 def _dispatch(outcome: ParseResult | ParseJob | FailedItem) -> None:
