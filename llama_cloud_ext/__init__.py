@@ -36,29 +36,60 @@ if TYPE_CHECKING:
         TransportError,
         UnprocessableError,
     )
+    from llama_cloud_ext.parse.images import ParseImage
     from llama_cloud_ext.parse.job import ParseJob
+    from llama_cloud_ext.parse.job_info import ParseJobInfo
+    from llama_cloud_ext.parse.pages import ParsePage
     from llama_cloud_ext.parse.progress import Progress
     from llama_cloud_ext.parse.reader import LlamaParseReader
     from llama_cloud_ext.parse.result import ParseResult
+    from llama_cloud_ext.parse.tables import Table
+    from llama_cloud_ext.wire.models.parse_configuration import (
+        ProcessingControl,
+        ProcessingOptions,
+        WebhookConfiguration,
+    )
+    from llama_cloud_ext.wire.models.parse_groups import (
+        AgenticOptions,
+        CropBox,
+        InputOptions,
+        OutputOptions,
+        PageRanges,
+    )
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "AgenticOptions": "wire.models.parse_groups",
+    "CropBox": "wire.models.parse_groups",
+    "InputOptions": "wire.models.parse_groups",
     "LlamaParseReader": "parse.reader",
+    "OutputOptions": "wire.models.parse_groups",
+    "PageRanges": "wire.models.parse_groups",
+    "ParseImage": "parse.images",
     "ParseJob": "parse.job",
+    "ParseJobInfo": "parse.job_info",
+    "ParsePage": "parse.pages",
     "ParseResult": "parse.result",
+    "ProcessingControl": "wire.models.parse_configuration",
+    "ProcessingOptions": "wire.models.parse_configuration",
     "Progress": "parse.progress",
+    "Table": "parse.tables",
+    "WebhookConfiguration": "wire.models.parse_configuration",
 }
 
 __all__ = [
+    "AgenticOptions",
     "ApiError",
     "AuthenticationError",
     "BadRequestError",
     "ConfigurationError",
     "ConflictError",
+    "CropBox",
     "DownloadError",
     "EmptyResultError",
     "FailedItem",
+    "InputOptions",
     "JobCancelledError",
     "JobDeadlineError",
     "JobError",
@@ -66,20 +97,29 @@ __all__ = [
     "LlamaCloudError",
     "LlamaParseReader",
     "NotFoundError",
+    "OutputOptions",
+    "PageRanges",
+    "ParseImage",
     "ParseJob",
+    "ParseJobInfo",
+    "ParsePage",
     "ParseResult",
     "PartialFailureError",
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "PlanLimitError",
+    "ProcessingControl",
+    "ProcessingOptions",
     "Progress",
     "QuotaError",
     "RateLimitError",
     "RequestTimeoutError",
     "ServerError",
     "SourceError",
+    "Table",
     "TransportError",
     "UnprocessableError",
+    "WebhookConfiguration",
 ]
 
 
