@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SELDOM = 50_000
+SELDOM = 100_000
 """Objects made, and not freed, between two collections. Few enough that the garbage of other threads stays small."""
 
 

@@ -115,8 +115,15 @@ def to_markdown(rows: Sequence[Sequence[str]], style: TableStyle | None = None) 
 
 
 def _html_row(row: Sequence[str], tag: str) -> str:
-    cells = "".join(f"<{tag}>{html.escape(cell.strip(), quote=False)}</{tag}>".replace("\n", "<br/>") for cell in row)
+    cells = "".join(f"<{tag}>{_in_html(cell)}</{tag}>" for cell in row)
     return f"<tr>{cells}</tr>"
+
+
+def _in_html(cell: str) -> str:
+    text = cell.strip()
+    if "&" in text or "<" in text or ">" in text:  # few cells: looking first takes a third of the time
+        text = html.escape(text, quote=False)
+    return text.replace("\n", "<br/>")
 
 
 def _in_pipes(cell: str, separator: str) -> str:
