@@ -49,6 +49,7 @@ def test_every_class_has_pairs() -> None:
         "LlamaParseReader.stream",
         "LlamaParseReader.submit",
         "ParseJob.cancel",
+        "ParseJob.record",
         "ParseJob.result",
         "ParseJob.status",
         "ParseResult.image_documents",
