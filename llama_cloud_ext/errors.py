@@ -432,17 +432,14 @@ class PartialFailureError(LlamaCloudError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.results = list(results)
-        self.failures = (
-            [item for item in self.results if isinstance(item, FailedItem)] if failures is None else list(failures)
-        )
+        failed = [item for item in self.results if isinstance(item, FailedItem)]
+        self.failures = failed if failures is None else list(failures)
         self.total = max(len(self.results), len(self.failures)) if total is None else total
 
     def _compose(self) -> str:
-        shown = self.failures[:5]
-        lines = [f"{len(self.failures)} of {self.total} inputs failed"]
-        lines += [f"  {item}".replace("\n", "\n    ") for item in shown]
-        more = len(self.failures) - len(shown)
-        return "\n".join([*lines, f"  … and {more} more (see .failures)"] if more else lines)
+        shown = [f"  {item}".replace("\n", "\n    ") for item in self.failures[:5]]
+        more = [f"  … and {len(self.failures) - 5} more (see .failures)"] if len(self.failures) > 5 else []
+        return "\n".join([f"{len(self.failures)} of {self.total} inputs failed", *shown, *more])
 
 
 # Every public name here is an error, or the record of one.
