@@ -15,8 +15,8 @@ from llama_cloud_ext.wire.sources import Source
 
 logger = logging.getLogger(__name__)
 
-Key = tuple[str, "int | None", str]
-"""Source identity, size, and the fingerprint of the options: what makes two parses the same."""
+Key = tuple[str, "int | None", "str | None", str]
+"""Source identity, size, when it was written, and the options' fingerprint: what makes two parses the same."""
 
 
 class Prefetched:

@@ -13,7 +13,7 @@ from llama_cloud_ext.parse.job import ParseJob
 from llama_cloud_ext.parse.metadata import SourceIdentity
 from llama_cloud_ext.parse.partition import parse_in_parts
 from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline, Wanted, label
-from llama_cloud_ext.parse.prefetch import ReaderState
+from llama_cloud_ext.parse.prefetch import Key, ReaderState
 from llama_cloud_ext.parse.progress import ProgressReport, ShowProgress
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.wire import parse
@@ -202,8 +202,8 @@ class ParseRunner:
             delete_after=self._delete_after,
         )
 
-    def _key(self, source: Source) -> tuple[str, int | None, str]:
-        return source.identity, source.size, self._fingerprint
+    def _key(self, source: Source) -> Key:
+        return source.identity, source.size, source.modified, self._fingerprint
 
     def _progress(self, inputs: list[Input]) -> ProgressReport:
         return ProgressReport(self._show_progress, len(inputs), "Parsing")

@@ -45,6 +45,9 @@ from llama_cloud_ext.wire.source_names import (
 )
 from llama_cloud_ext.wire.source_streams import has_fsspec_location, path_of_open_file, snapshot
 
+# Where filesystems say when, or as what, a file was written last; the surest first.
+_WRITTEN = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "updated", "created")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -69,6 +72,8 @@ class Source:
     """Bytes; None for an http(s) URL."""
     url: str | None = field(default=None, repr=False)
     """The http(s) URL with its query, to be fetched by the service; None for anything that is uploaded."""
+    modified: str | None = field(default=None, repr=False, compare=False)
+    """What differs once the file at its location has been written anew: its time or its etag, where one is told."""
     extra_info: dict[str, Any] = field(default_factory=dict, repr=False, hash=False)
     """The caller's metadata, a copy."""
     _content: Content | None = field(default=None, repr=False, compare=False)
@@ -212,7 +217,9 @@ def _from_location(location: Local | InFilesystem, info: dict[str, Any], given: 
         except Exception as error:
             raise unreadable(name, error) from error
         return _finish(content, location.identity, location.identity, names, info, name)
-    return _finish(remote_content(fs, path, size, name), location.identity, location.identity, names, info, name)
+    written = next((str(found[key]) for key in _WRITTEN if found.get(key)), None)
+    remote = remote_content(fs, path, size, name)
+    return _finish(remote, location.identity, location.identity, names, info, name, modified=written)
 
 
 def _from_local(path: str, info: dict[str, Any], name: str) -> Source:
@@ -226,7 +233,8 @@ def _from_local(path: str, info: dict[str, Any], name: str) -> Source:
         raise _directory(name)
     identity = "file:" + Path(path).as_posix()
     if stat.S_ISREG(status.st_mode):
-        return _finish(LocalFile(path, status.st_size), identity, path, [path], info, name)
+        file = LocalFile(path, status.st_size)
+        return _finish(file, identity, path, [path], info, name, modified=str(status.st_mtime_ns))
     if stat.S_ISFIFO(status.st_mode):
         try:
             with Path(path).open("rb") as stream:
@@ -238,7 +246,14 @@ def _from_local(path: str, info: dict[str, Any], name: str) -> Source:
 
 
 def _finish(
-    content: Content, identity: str, path: str | None, names: list[Any], info: dict[str, Any], described: str
+    content: Content,
+    identity: str,
+    path: str | None,
+    names: list[Any],
+    info: dict[str, Any],
+    described: str,
+    *,
+    modified: str | None = None,
 ) -> Source:
     """Check what holds for all content, and name it."""
     if content.size == 0:
@@ -268,7 +283,15 @@ def _finish(
             hint="Shorten the filename.",
             file=described,
         )
-    return Source(name=name, identity=identity, path=path, size=content.size, extra_info=info, _content=content)
+    return Source(
+        name=name,
+        identity=identity,
+        path=path,
+        size=content.size,
+        modified=modified,
+        extra_info=info,
+        _content=content,
+    )
 
 
 def _directory(name: str) -> SourceError:

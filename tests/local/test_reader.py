@@ -153,6 +153,16 @@ def test_prefetch_runs_the_jobs_of_a_folder_at_once(address: str, data_dir: Path
     assert len(reader.list_jobs()) == 6
 
 
+def test_a_file_written_anew_after_its_prefetch_is_parsed_anew(reader: LlamaParseReader, tmp_path: Path) -> None:
+    """Ensure the result of a prefetch is used only for the file as it was then."""
+    path = tmp_path / "note.txt"
+    path.write_text("one thing")
+    reader.prefetch(path)
+    path.write_text("two thing")
+    os.utime(path, ns=(1, 1))
+    assert "two" in reader.load_data(path)[0].text
+
+
 # Documents
 
 
