@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 async def iterate_pages(
-    connection: Connection, path: str, *, params: Mapping[str, Any], scoped: bool = True
+    connection: Connection,
+    path: str,
+    *,
+    params: Mapping[str, Any],
+    scoped: bool = True,
+    budget: float | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
     """Every object of a list endpoint, following `next_page_token`.
 
@@ -25,6 +30,7 @@ async def iterate_pages(
         path: The list's path.
         params: The filters; sent again with each page.
         scoped: Whether project and organization are added to the query.
+        budget: Seconds for each page with its retries; None for the settings'.
 
     Yields:
         The objects as the service sent them; what is no object is passed over.
@@ -32,7 +38,8 @@ async def iterate_pages(
     seen: set[str] = set()
     token: str | None = None
     while True:
-        page = as_mapping(await connection.request("GET", path, params={**params, "page_token": token}, scoped=scoped))
+        query = {**params, "page_token": token}
+        page = as_mapping(await connection.request("GET", path, params=query, scoped=scoped, budget=budget))
         for item in as_objects(page.get("items")):
             yield item
         following = page.get("next_page_token")

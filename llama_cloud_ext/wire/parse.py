@@ -97,6 +97,7 @@ async def list_jobs(
     created_at_on_or_after: datetime | str | None = None,
     created_at_on_or_before: datetime | str | None = None,
     page_size: int | None = None,
+    budget: float | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
     """The records of the project's jobs.
 
@@ -108,6 +109,7 @@ async def list_jobs(
         created_at_on_or_after: Only jobs from this time on.
         created_at_on_or_before: Only jobs up to this time.
         page_size: Records in one answer; the service decides by default, and with `job_ids` their number is used.
+        budget: Seconds for each answer with its retries; None for the settings'.
 
     Yields:
         One record a job.
@@ -119,12 +121,12 @@ async def list_jobs(
         "page_size": page_size,
     }
     if job_ids is None:
-        async for job in iterate_pages(connection, _JOBS, params=filters):
+        async for job in iterate_pages(connection, _JOBS, params=filters, budget=budget):
             yield job
         return
     for some in _portions(job_ids):
         params = {**filters, "job_ids": some, "page_size": page_size or len(some)}
-        async for job in iterate_pages(connection, _JOBS, params=params):
+        async for job in iterate_pages(connection, _JOBS, params=params, budget=budget):
             yield job
 
 

@@ -9,6 +9,9 @@ from llama_cloud_ext.wire.models.parse_response import ParseStatus
 from llama_cloud_ext.wire.transport import Connection
 from llama_cloud_ext.wire.watcher import JobKind, JobRecord
 
+# A list that keeps failing is not worth a long wait: each job can be asked for by itself.
+_LIST_BUDGET_SECONDS = 8.0
+
 
 async def _get(connection: Connection, job_id: str) -> JobRecord:
     response = await parse.get(connection, job_id)
@@ -17,7 +20,7 @@ async def _get(connection: Connection, job_id: str) -> JobRecord:
 
 
 def _list(connection: Connection, job_ids: Sequence[str]) -> AsyncIterator[JobRecord]:
-    return parse.list_jobs(connection, job_ids=job_ids)
+    return parse.list_jobs(connection, job_ids=job_ids, budget=_LIST_BUDGET_SECONDS)
 
 
 PARSE_JOBS = JobKind(

@@ -25,6 +25,7 @@ __all__ = ["Decision", "RetryPolicy", "backoff", "decide", "is_idempotent", "may
 
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _REQUEST_TIMEOUT = 408
+_NOT_IMPLEMENTED = 501
 # A rate lifts by itself and costs nothing but time, which a job has more of than a request: so many budgets.
 PATIENCE_WITH_RATES = 12
 
@@ -136,7 +137,8 @@ def backoff(attempt: int, policy: RetryPolicy) -> float:
 def worth_retrying(error: LlamaCloudError) -> bool:
     """Whether the same request may succeed later.
 
-    Connection failures, timeouts, 408, 429 for the rate, and 5xx may; a limit of the plan and every other 4xx may not.
+    Connection failures, timeouts, 408, 429 for the rate, and 5xx but 501 may; a limit of the plan and every other 4xx
+    may not.
 
     Args:
         error: Why the request failed.
@@ -146,7 +148,8 @@ def worth_retrying(error: LlamaCloudError) -> bool:
     if isinstance(error, PlanLimitError):
         return False
     if isinstance(error, ApiError):
-        return isinstance(error, (RateLimitError, ServerError)) or error.status == _REQUEST_TIMEOUT
+        passing = isinstance(error, (RateLimitError, ServerError)) and error.status != _NOT_IMPLEMENTED
+        return passing or error.status == _REQUEST_TIMEOUT
     return False
 
 

@@ -64,6 +64,7 @@ _AFTER_THE_END_SECONDS = 0.03
 _MOMENT = TypeAdapter(datetime)
 # A service that has not answered for this long is not coming back soon; the job can be resumed by its id.
 _SILENCE_LIMIT_SECONDS = 600.0
+_NOT_IMPLEMENTED = 501
 
 
 @dataclass(frozen=True)
@@ -311,12 +312,13 @@ class JobWatcher:
                     # A job that nobody asked for: this deployment does not know the filter.
                     self._multiplex = False
                     break
-        except (AuthenticationError, PermissionDeniedError, RateLimitError, ServerError, TransportError) as error:
+        except (AuthenticationError, PermissionDeniedError, RateLimitError, TransportError) as error:
             self._note_failure(list(wanted.values()), error)
             return
         except ApiError as error:
-            logger.info("%s jobs cannot be listed by id here (%s); asking for each", self._kind.product, error.status)
-            self._multiplex = False
+            logger.info("%s jobs cannot be listed by id (%s); asking for each", self._kind.product, error.status)
+            # A server that fails at the list may answer for each job, and may list them the next time.
+            self._multiplex = isinstance(error, ServerError) and error.status != _NOT_IMPLEMENTED
         except Exception as error:
             self._give_up(list(wanted.values()), error)
             return

@@ -18,7 +18,9 @@ class Answers:
         self.tokens: list[Any] = []
         self.asked: list[tuple[str, str, dict[str, Any], bool]] = []
 
-    async def request(self, method: str, path: str, *, params: dict[str, Any], scoped: bool = True) -> Any:
+    async def request(
+        self, method: str, path: str, *, params: dict[str, Any], scoped: bool = True, budget: float | None = None
+    ) -> Any:
         self.asked.append((method, path, params, scoped))
         self.tokens.append(params.get("page_token"))
         return self.answers.pop(0)

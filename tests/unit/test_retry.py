@@ -46,6 +46,7 @@ NEVER = [
     ConfigurationError("no"),
     SourceError("file shrank"),
     LlamaCloudError("anything else"),
+    ServerError(status=501),
 ]
 TURNED_AWAY = [
     TransportError("refused", sent=False),

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -72,11 +73,11 @@ class Service:
                 yield self.record(job_id)
 
 
-def watcher(service: Service, seed: int = 7) -> JobWatcher:
+def watcher(service: Service, seed: int = 7, kind: JobKind | None = None) -> JobWatcher:
     """A watcher on virtual time with random numbers of its own."""
     connection: Any = SimpleNamespace()
     clock = asyncio.get_running_loop().time
-    return JobWatcher(connection, service.kind, clock=clock, uniform=random.Random(seed).random)
+    return JobWatcher(connection, kind or service.kind, clock=clock, uniform=random.Random(seed).random)
 
 
 async def waited(service: Service, jobs: JobWatcher, job_id: str, duration: float) -> float:
@@ -175,6 +176,24 @@ def test_a_refused_list_falls_back_to_single_requests() -> None:
         jobs = watcher(service)
         lost = await asyncio.gather(*(waited(service, jobs, f"job-{n}", 2.0) for n in range(3)))
         assert max(lost) <= 0.2 * 2 + 0.25
+
+    virtual_time.run(main)
+
+
+@pytest.mark.parametrize("status", [500, 501])
+def test_a_list_that_only_fails_is_done_without(status: int) -> None:
+    """Ensure jobs are seen to their end where every list request is answered with a server error."""
+
+    async def main() -> None:
+        service = Service()
+
+        async def failing(_connection: Any, _job_ids: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
+            raise ServerError(status=status)
+            yield {}
+
+        jobs = watcher(service, kind=replace(service.kind, list_jobs=failing))
+        lost = await asyncio.gather(*(waited(service, jobs, f"job-{n}", 3.0) for n in range(4)))
+        assert max(lost) <= 0.2 * 3 + 0.25
 
     virtual_time.run(main)
 
