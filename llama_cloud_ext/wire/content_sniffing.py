@@ -49,6 +49,7 @@ _ZIP_ENTRIES = (
     ("xl/", ".xlsx"),
     ("ppt/", ".pptx"),
     ("visio/", ".vsdx"),
+    ("META-INF/container.xml", ".epub"),  # many books are packed without the `mimetype` that should come first
 )
 _FTYP_BRANDS = {b"M4A ": ".m4a", b"heic": ".heic", b"heix": ".heic", b"mif1": ".heic", b"avif": ".avif"}
 _PDF_HEADER_WITHIN = 1024  # readers accept the header anywhere in the first kilobyte
@@ -62,7 +63,7 @@ _LONGEST_CSV_CELL = 64
 _CSV_LINES = 20
 
 
-def sniff_suffix(head: bytes, tail: bytes = b"") -> str | None:  # noqa: PLR0911  # one return per family of formats  # one return per family of formats
+def sniff_suffix(head: bytes, tail: bytes = b"") -> str | None:  # noqa: PLR0911  # one return per family of formats
     """The file suffix that the content calls for, or None when the content does not tell.
 
     Args:
@@ -107,11 +108,25 @@ def _zip_suffix(head: bytes, tail: bytes) -> str | None:
         for mimetype in sorted(_ZIP_MIMETYPES, key=len, reverse=True):
             if declared.startswith(mimetype):
                 return _ZIP_MIMETYPES[mimetype]
-    names = _entry_names(head, b"PK\x03\x04", 26, 30) | _entry_names(head + tail, b"PK\x01\x02", 28, 46)
+    names = _entry_names(_table_of_contents(head, tail), b"PK\x01\x02", 28, 46)
+    if not names:  # the end of the file is not here
+        names = _entry_names(head, b"PK\x03\x04", 26, 30) | _entry_names(head + tail, b"PK\x01\x02", 28, 46)
     for prefix, suffix in _ZIP_ENTRIES:
         if any(name.startswith(prefix) for name in names):
             return suffix
     return None
+
+
+def _table_of_contents(head: bytes, tail: bytes) -> bytes:
+    """A zip file's own list of entries, as far as it is here; files inside, such as a chart's workbook, have others."""
+    data = head + tail
+    end = data.rfind(b"PK\x05\x06")
+    if end < 0 or end + 16 > len(data):
+        return b""
+    (size,) = struct.unpack_from("<I", data, end + 12)
+    contents = data[max(end - size, 0) : end]
+    # What does not begin with an entry reaches back over the bytes that are left out between head and tail.
+    return contents if contents.startswith(b"PK\x01\x02") else data[min(max(end - size, len(head)), end) : end]
 
 
 def _entry_names(data: bytes, signature: bytes, length_at: int, name_at: int) -> set[str]:
@@ -155,7 +170,7 @@ def _decoded(head: bytes) -> str | None:
     return None
 
 
-def _text_suffix(text: str, *, complete: bool) -> str:  # noqa: PLR0911  # one return per format  # one return per format
+def _text_suffix(text: str, *, complete: bool) -> str:  # noqa: PLR0911  # one return per format
     start = text.lstrip()
     if start.startswith("{\\rtf"):
         return ".rtf"

@@ -107,6 +107,22 @@ def test_a_container_is_known_by_its_table_of_contents() -> None:
     assert sniff_suffix(data[:65536], data[-65536:]) == ".xlsx"
 
 
+@pytest.mark.parametrize("padding", [0, 60_000, 200_000])
+def test_a_file_inside_an_office_file_does_not_name_it(padding: int) -> None:
+    """Ensure that slides with a workbook stored uncompressed inside are slides, wherever it lies."""
+    buffer = io.BytesIO(archive(*OFFICE, "ppt/presentation.xml", padding=padding))
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as file:
+        file.writestr("ppt/embeddings/Microsoft_Excel_Sheet1.xlsx", archive(*OFFICE, "xl/workbook.xml"))
+        file.writestr("ppt/embeddings/Microsoft_Word_Document1.docx", archive(*OFFICE, "word/document.xml"))
+    data = buffer.getvalue()
+    assert sniff_suffix(data[:65536], data[65536:][-65536:]) == ".pptx"
+
+
+def test_a_book_without_a_declared_type_is_a_book() -> None:
+    """Ensure that an EPUB is recognised that was packed without the `mimetype` entry, as ordinary zip programs do."""
+    assert sniff_suffix(archive("META-INF/container.xml", "OEBPS/content.opf")) == ".epub"
+
+
 def test_a_pdf_may_start_late() -> None:
     """Ensure that bytes before the PDF header, which readers accept, do not hide it."""
     assert sniff_suffix(b"\0junk\r\n" * 50 + b"%PDF-1.4") == ".pdf"
