@@ -5,7 +5,8 @@ The groups carry the API's names; the shortcuts set what is needed every day wit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -29,7 +30,7 @@ from llama_cloud_ext.wire.models.parse_groups import (
     OutputOptions,
     PageRanges,
 )
-from llama_cloud_ext.wire.models.strict import StrictModel, invalid_options
+from llama_cloud_ext.wire.models.strict import Given, StrictModel, invalid_options
 
 __all__ = ["ParseOptions", "explain_unknown_option"]
 
@@ -41,6 +42,11 @@ SHORTCUTS = {
     "images": "output_options.images_to_save",
 }
 """Where each flat option goes in the request's groups."""
+
+if TYPE_CHECKING:
+    TargetPages: TypeAlias = str | int | Iterable[int]
+else:
+    TargetPages = str  # what the validator makes of it
 
 _GROUPS: dict[str, type[StrictModel]] = {
     "agentic_options": AgenticOptions,
@@ -92,7 +98,7 @@ class ParseOptions(BaseModel):
     custom_prompt: str | None = None
     """Instructions for the model, in plain words. Not for the `fast` tier."""
 
-    target_pages: str | None = None
+    target_pages: TargetPages | None = None
     """Pages to read, counted from 1: "1,3,5-8", or numbers as a list or range. Default: all."""
 
     max_pages: Annotated[int, Field(ge=1)] | None = None
@@ -101,7 +107,7 @@ class ParseOptions(BaseModel):
     languages: list[ParsingLanguage] | None = None
     """Languages of the document, the main one first, such as ["en", "fr"]; for text recognition."""
 
-    agentic_options: AgenticOptions | None = None
+    agentic_options: Given[AgenticOptions] | None = None
     """For the tiers that use models."""
 
     client_name: str | None = None
@@ -110,7 +116,7 @@ class ParseOptions(BaseModel):
     configuration_id: str | None = None
     """A configuration saved with the service; options given here go before its own."""
 
-    crop_box: CropBox | None = None
+    crop_box: Given[CropBox] | None = None
     """The part of every page to read, as ratios from 0 to 1."""
 
     disable_cache: bool | None = None
@@ -122,19 +128,19 @@ class ParseOptions(BaseModel):
     http_proxy: str | None = Field(default=None, exclude=True, repr=False)
     """Proxy through which the service fetches documents given as a URL. May hold a password: never in repr or dumps."""
 
-    input_options: InputOptions | None = None
+    input_options: Given[InputOptions] | None = None
     """How files of a certain format are read."""
 
-    output_options: OutputOptions | None = None
+    output_options: Given[OutputOptions] | None = None
     """What the job produces besides its pages, and how markdown and text look."""
 
-    page_ranges: PageRanges | None = None
+    page_ranges: Given[PageRanges] | None = None
     """Which pages are read."""
 
-    processing_control: ProcessingControl | None = None
+    processing_control: Given[ProcessingControl] | None = None
     """Time limits on the service's side, and when a job with failed pages fails."""
 
-    processing_options: ProcessingOptions | None = None
+    processing_options: Given[ProcessingOptions] | None = None
     """How pages are read: text recognition, charts, forms, rules for single pages."""
 
     user_metadata: dict[str, str] | None = None
@@ -143,7 +149,7 @@ class ParseOptions(BaseModel):
     webhook_configuration_ids: list[str] | None = None
     """Webhooks saved with the service, to call for these jobs."""
 
-    webhook_configurations: list[WebhookConfiguration] | None = None
+    webhook_configurations: list[Given[WebhookConfiguration]] | None = None
     """Webhooks to call. Secrets and headers are sent but never shown or dumped, see `withheld_options`."""
 
     if not TYPE_CHECKING:  # type checkers keep the signature that the fields make
@@ -210,7 +216,7 @@ class ParseOptions(BaseModel):
             >>> ParseOptions(webhook_configurations=[{"webhook_signing_secret": "s3cret"}]).withheld_options()
             ['webhook_configurations[0].webhook_signing_secret']
         """
-        webhooks = enumerate(self.webhook_configurations or [])
+        webhooks = enumerate(cast("list[WebhookConfiguration]", self.webhook_configurations or []))
         paths = [f"webhook_configurations[{index}].{name}" for index, hook in webhooks for name in hook.withheld()]
         return paths + (["http_proxy"] if self.http_proxy is not None else [])
 

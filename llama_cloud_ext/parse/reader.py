@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem
 from llama_cloud_ext.parse.assets import stored_assets
-from llama_cloud_ext.parse.events import dispatcher
+from llama_cloud_ext.parse.events import span
 from llama_cloud_ext.parse.inputs import ExtraInfo, FilesInput, sort_out
 from llama_cloud_ext.parse.job import ParseJob
 from llama_cloud_ext.parse.options import ParseOptions, explain_unknown_option
@@ -47,7 +47,8 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         ```
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", validate_assignment=True)
+    # Built at once: what is built later shows another class's signature in help() and notebooks.
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", validate_assignment=True, defer_build=False)
 
     is_remote: bool = Field(default=True, description="Data is read by a service.")
     split_by_page: bool = Field(default=True, description="One Document a page; else one a file.")
@@ -78,6 +79,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
     if not TYPE_CHECKING:
         # Hidden from type checkers, so that editors keep offering the fields as arguments.
         def __init__(self, **options: Any) -> None:
+            """Check the options, and settle where they lead; nothing is sent yet."""
             # LlamaIndex writes it into every serialised component and hands it back.
             options.pop("class_name", None)
             super().__init__(**options)
@@ -117,7 +119,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
 
     # Documents
 
-    @dispatcher.span
+    @span
     def load_data(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> list[Document]:
         """Parse files into Documents.
 
@@ -147,7 +149,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         self._outcomes(log=True).take_all(outcomes, single=single)
         return documents
 
-    @dispatcher.span
+    @span
     async def aload_data(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> list[Document]:
         """The asynchronous twin of `load_data`."""
         outcomes, single, documents = await run_async(self._load, file, extra_info, fs)
@@ -183,9 +185,16 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         """Parse files into Documents; as LlamaIndex has it, awaited for an iterable. To stream, use `astream`."""
         return await self.aload_data(file, extra_info, fs)
 
-    # Results
+    # Results. Where `Any` stands beside a type, `on_error="skip"` may put a FailedItem; a union would have every caller
+    # rule it out. The overloads overlap as a str is an iterable of str, too; the first one holds for it.
 
-    @dispatcher.span
+    @overload
+    def parse(self, file: FileInput, extra_info: ExtraInfo = ..., fs: Any = ...) -> ParseResult | Any: ...  # type: ignore[overload-overlap]
+    @overload
+    def parse(
+        self, file: Iterable[FileInput], extra_info: ExtraInfo = ..., fs: Any = ...
+    ) -> list[ParseResult | Any]: ...
+    @span
     def parse(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Any:
         """Parse files into ParseResults: pages, structured items, tables, images and nodes.
 
@@ -212,13 +221,19 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         inputs, single = sort_out(file, extra_info, fs)
         return self._outcomes().take_all(run(self._runner().parse, inputs, self._wanted()), single=single)
 
-    @dispatcher.span
+    @overload
+    async def aparse(self, file: FileInput, extra_info: ExtraInfo = ..., fs: Any = ...) -> ParseResult | Any: ...  # type: ignore[overload-overlap]
+    @overload
+    async def aparse(
+        self, file: Iterable[FileInput], extra_info: ExtraInfo = ..., fs: Any = ...
+    ) -> list[ParseResult | Any]: ...
+    @span
     async def aparse(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Any:
         """The asynchronous twin of `parse`."""
         inputs, single = sort_out(file, extra_info, fs)
         return self._outcomes().take_all(await run_async(self._runner().parse, inputs, self._wanted()), single=single)
 
-    def stream(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Iterator[Outcome]:
+    def stream(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Iterator[ParseResult | Any]:
         """Parse files and hand back each result as soon as it is there, whatever its place in the list.
 
         Args:
@@ -239,7 +254,9 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
                 yield outcome
         outcomes.end(single=single)
 
-    async def astream(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> AsyncIterator[Outcome]:
+    async def astream(
+        self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None
+    ) -> AsyncIterator[ParseResult | Any]:
         """The asynchronous twin of `stream`.
 
         Example:
@@ -267,6 +284,10 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
 
     # Jobs
 
+    @overload
+    def submit(self, file: FileInput, extra_info: ExtraInfo = ..., fs: Any = ...) -> ParseJob | Any: ...  # type: ignore[overload-overlap]
+    @overload
+    def submit(self, file: Iterable[FileInput], extra_info: ExtraInfo = ..., fs: Any = ...) -> list[ParseJob | Any]: ...
     def submit(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Any:
         """Start jobs and return without waiting for them.
 
@@ -287,6 +308,12 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         jobs = run(self._runner().submit, inputs, self._wanted())
         return self._outcomes(log=True).take_all(jobs, single=single)
 
+    @overload
+    async def asubmit(self, file: FileInput, extra_info: ExtraInfo = ..., fs: Any = ...) -> ParseJob | Any: ...  # type: ignore[overload-overlap]
+    @overload
+    async def asubmit(
+        self, file: Iterable[FileInput], extra_info: ExtraInfo = ..., fs: Any = ...
+    ) -> list[ParseJob | Any]: ...
     async def asubmit(self, file: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Any:
         """The asynchronous twin of `submit`."""
         inputs, single = sort_out(file, extra_info, fs)

@@ -10,7 +10,7 @@ import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, PrivateAttr, SecretStr
@@ -204,6 +204,12 @@ class Settings:
         return self.__dict__
 
 
+if TYPE_CHECKING:
+    Secret: TypeAlias = SecretStr | str
+else:
+    Secret = SecretStr  # which a plain string becomes
+
+
 class ConnectionOptions(BaseModel):
     """The fields of everything that talks to LlamaCloud; a mixin, which knows nothing of LlamaIndex.
 
@@ -212,7 +218,7 @@ class ConnectionOptions(BaseModel):
         'local::memory:'
     """
 
-    api_key: SecretStr | None = Field(
+    api_key: Secret | None = Field(
         default=None,
         exclude=True,
         repr=False,
@@ -264,9 +270,11 @@ class ConnectionOptions(BaseModel):
     # The values that were resolved, and what they came to.
     _resolved: tuple[tuple[Any, ...], Settings] | None = PrivateAttr(default=None)
 
-    def __init__(self, **data: Any) -> None:
-        refuse_clients(data)
-        super().__init__(**data)
+    if not TYPE_CHECKING:  # type checkers keep the signature that the fields make
+
+        def __init__(self, **data: Any) -> None:
+            refuse_clients(data)
+            super().__init__(**data)
 
     def settings(self) -> Settings:
         """The connection these fields and the environment come to; the environment is read once.

@@ -22,7 +22,7 @@ from llama_cloud_ext.wire.models.parse_groups import (
     OutputOptions,
     PageRanges,
 )
-from llama_cloud_ext.wire.models.strict import Ratio, StrictModel
+from llama_cloud_ext.wire.models.strict import Given, Ratio, StrictModel
 
 RECOVERY_KEY = "llama_cloud_ext_request"
 """The `user_metadata` entry by which a job is found again whose creation was not confirmed."""
@@ -71,10 +71,10 @@ class ProcessingTimeouts(StrictModel):
 class ProcessingControl(StrictModel):
     """Limits of a job on the service's side."""
 
-    job_failure_conditions: JobFailureConditions | None = None
+    job_failure_conditions: Given[JobFailureConditions] | None = None
     """When a job fails instead of completing with gaps."""
 
-    timeouts: ProcessingTimeouts | None = None
+    timeouts: Given[ProcessingTimeouts] | None = None
     """How long the service may work."""
 
 
@@ -126,10 +126,10 @@ class ProcessingOptions(StrictModel):
     forms: Literal["default", "enrich"] | None = None
     """"enrich" reads forms into sections and fields (beta). Not on the `fast` tier."""
 
-    ignore: IgnoreOptions | None = None
+    ignore: Given[IgnoreOptions] | None = None
     """Text to leave out."""
 
-    ocr_parameters: OcrParameters | None = None
+    ocr_parameters: Given[OcrParameters] | None = None
     """Text recognition."""
 
     specialized_chart_parsing: ChartParsing | None = None

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.wire.models.strict import Ratio, StrictModel
+from llama_cloud_ext.wire.models.strict import Given, Ratio, StrictModel
 
 Tier = Literal["fast", "cost_effective", "agentic", "agentic_plus"]
 """What reads the pages: rules only (`fast`), or models of growing ability and price."""
@@ -102,19 +102,19 @@ class SpreadsheetOptions(StrictModel):
 class InputOptions(StrictModel):
     """How files of a certain format are read."""
 
-    html: HtmlOptions | None = None
+    html: Given[HtmlOptions] | None = None
     """For HTML files."""
 
-    image: ImageInputOptions | None = None
+    image: Given[ImageInputOptions] | None = None
     """For image files."""
 
     pdf: dict[str, Any] | None = None
     """For PDF files; the service has no option here yet."""
 
-    presentation: PresentationOptions | None = None
+    presentation: Given[PresentationOptions] | None = None
     """For slides."""
 
-    spreadsheet: SpreadsheetOptions | None = None
+    spreadsheet: Given[SpreadsheetOptions] | None = None
     """For spreadsheets."""
 
 
@@ -149,7 +149,7 @@ class MarkdownOptions(StrictModel):
     inline_images: bool | None = None
     """Put images into the markdown as data URIs."""
 
-    tables: MarkdownTables | None = None
+    tables: Given[MarkdownTables] | None = None
     """How tables look."""
 
 
@@ -191,16 +191,16 @@ class OutputOptions(StrictModel):
     images_to_save: list[ImageCategory] | None = None
     """Kinds of images to keep; [] keeps none. The shortcut `images` sets the same."""
 
-    markdown: MarkdownOptions | None = None
+    markdown: Given[MarkdownOptions] | None = None
     """How the markdown looks."""
 
     save_output_pdf: bool | None = None
     """Keep a PDF of the document; not made for spreadsheets, plain text and audio."""
 
-    spatial_text: SpatialText | None = None
+    spatial_text: Given[SpatialText] | None = None
     """How the plain text keeps the layout."""
 
-    tables_as_spreadsheet: TablesAsSpreadsheet | None = None
+    tables_as_spreadsheet: Given[TablesAsSpreadsheet] | None = None
     """An .xlsx file with all tables."""
 
     watermark_handling: Literal["move_to_end", "move_to_start", "remove"] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -15,6 +15,16 @@ Ratio = Annotated[float, Field(ge=0, le=1)]
 """A share from 0 to 1."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+if TYPE_CHECKING:
+    Given: TypeAlias = _Model | dict[str, Any]
+else:
+
+    class Given:
+        """`Given[Model]`: a field that holds the model. To type checkers it also takes the dict that makes one."""
+
+        def __class_getitem__(cls, model: Any) -> Any:
+            return model
 
 
 class StrictModel(BaseModel):
