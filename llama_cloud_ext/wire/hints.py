@@ -98,7 +98,8 @@ _JOB_FAILURES = {
     "UNSUPPORTED_FILE_TYPE": "Convert the file to a supported type, and check that its suffix tells the truth.",
     "PDF_IS_PROTECTED": "Remove the password or DRM protection, then parse the file again.",
     "PDF_IS_BROKEN": "Export the PDF anew from the program that made it.",
-    "NO_DATA_FOUND_IN_FILE": "Check that the file is not blank; pages that are only images need a tier with OCR.",
+    "NO_DATA_FOUND_IN_FILE": "Check that the file is not blank and has the pages that were asked for; "
+    "pages that are only images need OCR.",
     "DOCUMENT_TOO_LARGE": "Make the file smaller, or parse it in parts with target_pages=.",
     "TOO_MANY_PAGES": "Parse it in parts with target_pages=.",
     "TIMEOUT": "Use a faster tier, fewer pages (target_pages=), or smaller files; or raise the limit in "

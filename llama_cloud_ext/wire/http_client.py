@@ -250,13 +250,14 @@ def _default_tls() -> Any:
 def _local_transport(address: str) -> httpx.AsyncBaseTransport:
     try:
         from llama_cloud_ext.local import local_transport
+
+        return local_transport(address)
     except ImportError as error:
         raise ConfigurationError(
             f"{address} needs the packages of the 'local' extra ({error.name or error} is missing)",
             option="base_url",
             hint='pip install "llama-cloud-ext[local]"',
         ) from error
-    return local_transport(address)
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -466,3 +467,10 @@ def test_options_import_neither_httpx_nor_llama_index() -> None:
     code = f"import sys, llama_cloud_ext.parse.options; print({heavy} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(("option", "value"), [("languages", "de"), ("images", "screenshot")])
+def test_one_value_for_a_list_is_shown_as_a_list(option: str, value: str) -> None:
+    """Ensure that a single value where several may stand is answered with what to write."""
+    with pytest.raises(ConfigurationError, match=re.escape(f"{option}: is a list: write ['{value}']")):
+        ParseOptions(**{option: value})

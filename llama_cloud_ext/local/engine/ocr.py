@@ -8,8 +8,8 @@ from typing import Any
 from llama_cloud_ext.local.engine.options import EngineOptions
 
 NEEDS_TESSDATA = (
-    "It seems to consist of pictures of text. Reading those needs OCR, which is off: configure a folder of "
-    "Tesseract language data (tessdata)."
+    "It seems to consist of pictures of text. Reading those needs OCR, which is off: serve with a folder of "
+    "Tesseract language data (llama-cloud-ext serve --tessdata DIR)."
 )
 
 _TESSERACT = {

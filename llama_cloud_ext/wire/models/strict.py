@@ -143,6 +143,8 @@ def _problems(
             yield _Problem(location, explain_name(str(location[-1]), model.model_fields))
         elif problem["type"] == "literal_error":
             yield _Problem(location, _explain_choice(problem["input"], context["expected"]))
+        elif problem["type"] == "list_type" and isinstance(problem["input"], str):
+            yield _Problem(location, f"is a list: write [{problem['input']!r}]")
         else:
             yield _Problem(location, problem["msg"].removeprefix("Value error, "))
 
