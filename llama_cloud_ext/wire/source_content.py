@@ -281,9 +281,10 @@ def unreadable(name: str, error: BaseException) -> SourceError:
     if isinstance(error, SourceError):
         return error
     if isinstance(error, FileNotFoundError):
-        return SourceError(
-            f"{name} does not exist.", hint="Check the path; a relative one starts at the working directory."
-        )
+        hint = "Check the path; a relative one starts at the working directory."
+        if name.strip("'").startswith("~") or "*" in name:
+            hint = "Neither ~ nor * is expanded here: pass Path(…).expanduser(), or a list from glob.glob(…)."
+        return SourceError(f"{name} does not exist.", hint=hint)
     if isinstance(error, PermissionError):
         return SourceError(
             f"{name} may not be read: permission denied.", hint="Give this process the right to read it."

@@ -573,6 +573,8 @@ class AsyncFile:
     ("make", "says", "next_step"),
     [
         (lambda: "missing.pdf", "'missing.pdf' does not exist", "Check the path"),
+        (lambda: "~/missing.pdf", "'~/missing.pdf' does not exist", "expanduser"),
+        (lambda: "missing/*.pdf", "'missing/*.pdf' does not exist", "glob.glob"),
         (lambda: Path("s3://bucket/key.pdf"), "does not exist", "pass the URL as a str"),
         (tempfile.gettempdir, "is a directory", "SimpleDirectoryReader"),
         (lambda: "memory://", "is a directory", "SimpleDirectoryReader"),
