@@ -157,7 +157,13 @@ def _portions(
 
 
 def _pass(named: Path, file_name: str, options: EngineOptions, tessdata: Path | None, target_pages: str) -> Parsed:
-    from liteparse import LiteParse, ParseError
+    try:
+        from liteparse import LiteParse, ParseError
+    except ImportError as error:  # the other packages of the extra may be there for another reason
+        raise EngineError(
+            "UNSUPPORTED_FILE_TYPE",
+            f'{file_name}: parsing PDFs and pictures here needs an extra: pip install "llama-cloud-ext[local]"',
+        ) from error
 
     rich = not options.fast
     parser = LiteParse(
