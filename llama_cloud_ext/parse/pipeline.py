@@ -55,11 +55,13 @@ class Wanted:
 
     Attributes:
         contents: Page contents: "text", "markdown", "items". On the fast tier only text exists.
-        assets: What names stored files ("images_content_metadata", …). They are downloaded into the result.
+        assets: What names stored files ("images_content_metadata", …).
+        keep: Whether those files are downloaded into the result, because they cannot be fetched later.
     """
 
     contents: tuple[str, ...] = ("text", "markdown", "items")
     assets: tuple[str, ...] = ()
+    keep: bool = False
 
     def expansions(self, tier: str | None) -> list[str]:
         """The `expand` values for a job of this tier."""
@@ -220,7 +222,7 @@ class ParsePipeline:
                 record = await self.wait(created)
                 check_outcome(record, file=file)
                 response = await self.fetch(created.job_id, wanted, tier=record.get("tier"))
-                if wanted.assets:
+                if wanted.keep:
                     return await Assets(
                         lambda: self.connection, created.job_id, response, file or created.job_id
                     ).kept()

@@ -11,7 +11,7 @@ from llama_index.core.schema import Document
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem
-from llama_cloud_ext.parse.assets import stored_assets
+from llama_cloud_ext.parse.assets import IMAGES, stored_assets
 from llama_cloud_ext.parse.events import span
 from llama_cloud_ext.parse.inputs import ExtraInfo, FilesInput, sort_out
 from llama_cloud_ext.parse.job import ParseJob
@@ -414,9 +414,12 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         )
 
     def _wanted(self) -> Wanted:
-        """All of a result; its stored files too where they cannot be fetched later."""
-        gone_later = self.delete_after or self.partition_pages is not None
-        return Wanted(assets=stored_assets(self.configuration().to_body()) if gone_later else ())
+        """All of a result: with the list of images where they were asked for, with all files where they go away."""
+        configuration = self.configuration()
+        if self.delete_after or self.partition_pages is not None:
+            return Wanted(assets=stored_assets(configuration.to_body()), keep=True)
+        output = configuration.output_options
+        return Wanted(assets=(IMAGES,) if output is not None and output.images_to_save else ())
 
     def _documents(self, result: ParseResult) -> list[Document]:
         # A saved configuration may have chosen the fast tier.
@@ -436,7 +439,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         # Without a source the file is still unknown, but its metadata may be given.
         inputs, _ = sort_out(b"" if source is None else source, extra_info)
         given = dict(inputs[0].extra_info or {})
-        return await self._runner().job(job_id, None if source is None else inputs[0], Wanted(), given)
+        return await self._runner().job(job_id, None if source is None else inputs[0], self._wanted(), given)
 
     async def _get_result(self, job_id: str, source: FileInput | None, extra_info: ExtraInfo) -> ParseResult:
         job = await self._job(job_id, source, extra_info)

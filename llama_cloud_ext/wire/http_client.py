@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import socket
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -38,6 +39,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PIECE = 256 * 1024
 # Bytes a second below which a body only trickles. Each wait for a byte may be short, and their sum without end.
 _TRICKLE = 256
+# "No such name" and, on some systems, "a name without an address". A name server that is merely busy says EAI_AGAIN.
+_NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
 class HttpClient:
@@ -277,8 +280,11 @@ def _failure(error: Exception, line: str) -> TransportError:
         (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol),
     )
     untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
+    unknown_host = _names_no_host(error)
     if untrusted:
         hint = 'Pass the CA that signed it: verify="/path/to/ca.pem".'
+    elif unknown_host:
+        hint = "No host has this name: check base_url=, and whether this machine is online."
     elif isinstance(error, httpx.ProxyError):
         hint = "Check proxy=, and HTTPS_PROXY in the environment."
     elif isinstance(error, httpx.TimeoutException):
@@ -294,9 +300,18 @@ def _failure(error: Exception, line: str) -> TransportError:
         f"{name}: {text}" if text else name,
         request=line,
         sent=not unsent,
-        transient=not untrusted and not isinstance(error, httpx.UnsupportedProtocol),
+        transient=not (untrusted or unknown_host or isinstance(error, httpx.UnsupportedProtocol)),
         hint=hint,
     )
+
+
+def _names_no_host(error: BaseException | None) -> bool:
+    """Whether the name system says that there is no such host, which waiting does not change."""
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return error.errno in _NO_SUCH_HOST
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def without_query(url: str) -> str:

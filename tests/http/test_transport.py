@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import subprocess
 import sys
 import time
@@ -610,3 +611,20 @@ def test_import_is_light() -> None:
     """Ensure importing the transport does not import httpx."""
     code = "import sys, llama_cloud_ext.wire.transport; sys.exit('httpx' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+@pytest.mark.parametrize(("number", "again"), [(socket.EAI_NONAME, False), (socket.EAI_AGAIN, True)])
+async def test_a_host_that_does_not_exist_is_not_waited_for(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, number: int, again: bool
+) -> None:
+    """Ensure a name that no host has fails at the first send, while a busy name server is asked again."""
+    questions = []
+
+    def resolve(host: str, *_: Any, **__: Any) -> Any:
+        questions.append(host)
+        raise socket.gaierror(number, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(TransportError, match="base_url"):
+        await connect(retry_budget=2).request("GET", "/x")
+    assert (len(questions) > 1) == again

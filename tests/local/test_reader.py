@@ -602,6 +602,13 @@ def test_nothing_is_left_to_ask_after_a_fork(reader: LlamaParseReader, data_dir:
     assert done.stdout.split() == ["0", "True"], done.stderr
 
 
+def test_images_that_were_asked_for_are_listed(address: str, data_dir: Path) -> None:
+    """Ensure a parse with images lists them without a download."""
+    result = LlamaParseReader(base_url=address, images=["embedded"]).parse(data_dir / PICTURES)
+    assert [image.category for image in result.images] == ["embedded"]
+    assert list(result.pages[0].images) == result.images
+
+
 def test_images_outlive_their_deleted_job(address: str, data_dir: Path, tmp_path: Path) -> None:
     """Ensure delete_after keeps the stored files that were asked for: in the result, through a pickle, and on disk."""
     reader = LlamaParseReader(
