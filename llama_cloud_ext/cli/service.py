@@ -62,4 +62,9 @@ def reader(local: Path | None, **options: Any) -> LlamaParseReader:
 
     if local is not None:
         options["base_url"] = f"local:{local}"
-    return LlamaParseReader(**{name: value for name, value in options.items() if value is not None})
+    try:
+        return LlamaParseReader(**{name: value for name, value in options.items() if value is not None})
+    except ConfigurationError as error:
+        if error.option == "api_key":
+            error.hint = "Set LLAMA_CLOUD_API_KEY (keys start with llx-), or add --local DIR, which needs no account."
+        raise

@@ -111,6 +111,7 @@ def test_without_account_and_local_both_ways_are_named(data_dir: Path) -> None:
     assert code == 2
     assert out == ""
     assert "LLAMA_CLOUD_API_KEY" in err
+    assert "--local DIR" in err
     assert "local" in err
 
 
