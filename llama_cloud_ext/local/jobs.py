@@ -234,7 +234,8 @@ class JobRunner:
         except EngineError as error:
             raise JobFailure(error.code, error.message) from error
         except FetchError as error:
-            raise JobFailure("NO_DATA_FOUND_IN_FILE", str(error)) from error
+            # None of the codes is about getting the file; a wrong one would give wrong advice.
+            raise JobFailure(None, f"source_url: {error}") from error
         except MemoryError as error:
             raise JobFailure("DOCUMENT_TOO_LARGE", "there is not enough memory to parse this file") from error
         finally:
@@ -243,15 +244,15 @@ class JobRunner:
 
 
 class JobFailure(Exception):  # noqa: N818 - a job's outcome, no error of this program
-    """Ends a job as FAILED: a code of the service's error reference, and an explanation.
+    """Ends a job as FAILED: a code of the service's error reference, where one fits, and an explanation.
 
     Example:
         >>> str(JobFailure("PDF_IS_BROKEN", "no pages"))
         'PDF_IS_BROKEN: no pages'
     """
 
-    def __init__(self, code: str, explanation: str) -> None:
-        super().__init__(f"{code}: {explanation}")
+    def __init__(self, code: str | None, explanation: str) -> None:
+        super().__init__(f"{code}: {explanation}" if code else explanation)
 
 
 def available_cores() -> int:

@@ -366,7 +366,7 @@ async def test_source_url(tmp_path: Path, web: str) -> None:
             job = (await client.post(PARSE, json={**valid, "source_url": path})).json()
             job = await finished(client, job["id"])
             assert job["status"] == "FAILED"
-            assert job["error_message"].startswith("NO_DATA_FOUND_IN_FILE: ")
+            assert job["error_message"].startswith("source_url: ")
             assert reason in job["error_message"]
             assert "secret" not in job["error_message"]
         assert list((tmp_path / "incoming").iterdir()) == []
