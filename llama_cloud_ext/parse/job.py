@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.errors import BadRequestError, ConfigurationError, ConflictError, UnprocessableError
 from llama_cloud_ext.parse.metadata import SourceIdentity
 from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline, Wanted
 from llama_cloud_ext.parse.result import ParseResult
-from llama_cloud_ext.wire import parse
+from llama_cloud_ext.wire import files, parse
 from llama_cloud_ext.wire.io_loop import run, run_async
 from llama_cloud_ext.wire.job_slots import JobSlots
 from llama_cloud_ext.wire.parse_jobs import PARSE_JOBS
@@ -130,6 +131,18 @@ class ParseJob:
         """The asynchronous twin of `cancel`."""
         await run_async(self._cancel)
 
+    def delete(self) -> None:
+        """Delete the job, its result, and its upload where it has one of its own; a running job is cancelled first.
+
+        Raises:
+            NotFoundError: The job does not exist, or no longer.
+        """
+        run(self._delete)
+
+    async def adelete(self) -> None:
+        """The asynchronous twin of `delete`."""
+        await run_async(self._delete)
+
     async def _record(self) -> dict[str, Any]:
         created = self._created_job()
         record = await PARSE_JOBS.get(connection_for(self._settings), self.job_id)
@@ -155,10 +168,18 @@ class ParseJob:
 
     async def _cancel(self) -> None:
         if not PARSE_JOBS.is_terminal(await self._record()):
-            await parse.cancel(connection_for(self._settings), self.job_id)
+            # It may have ended meanwhile, which a service may take for a reason to refuse.
+            with suppress(BadRequestError, ConflictError, UnprocessableError):
+                await parse.cancel(connection_for(self._settings), self.job_id)
             created = self._created_job()
             if created.slot is not None:
                 created.slot.release()
+
+    async def _delete(self) -> None:
+        await self._cancel()
+        await parse.delete(connection_for(self._settings), self.job_id)
+        if self._file_id is not None:
+            await files.delete(connection_for(self._settings), self._file_id)
 
     def _created_job(self) -> CreatedJob:
         # In another process the handle is all there is, and the first look is taken at once.

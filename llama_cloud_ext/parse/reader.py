@@ -370,6 +370,14 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         """The asynchronous twin of `list_jobs`."""
         return await run_async(self._runner().list_jobs, status, limit)
 
+    def versions(self) -> dict[str, Any]:
+        """The versions of every tier that `version=` takes, and under "latest" what that means for each."""
+        return run(self._runner().versions)
+
+    async def aversions(self) -> dict[str, Any]:
+        """The asynchronous twin of `versions`."""
+        return await run_async(self._runner().versions)
+
     def prefetch(self, file: FilesInput, fs: Any = None) -> None:
         """Start jobs in the background, so that a later `load_data` or `parse` of the same file finds them running.
 

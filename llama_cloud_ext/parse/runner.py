@@ -132,6 +132,10 @@ class ParseRunner:
             records.append(record)
         return records
 
+    async def versions(self) -> dict[str, Any]:
+        """The versions of every tier."""
+        return await parse.versions(connection_for(self._settings))
+
     async def prefetch(self, inputs: list[Input]) -> None:
         """Start jobs in the background, for a later call to find."""
         self._refuse_partition("prefetch")

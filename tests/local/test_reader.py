@@ -462,6 +462,23 @@ def test_cancel(address: str, data_dir: Path) -> None:
     assert quick.status() == "COMPLETED"
 
 
+def test_delete(address: str, data_dir: Path) -> None:
+    """Ensure a handle deletes its job, a running one too, and a second time says that it is gone."""
+    for options in ({}, {"base_url": f"{address}?latency=30"}):
+        reader = LlamaParseReader(**{"base_url": address, **options})
+        job = reader.submit(data_dir / TABLES)
+        job.delete()
+        assert job.job_id not in {record["id"] for record in reader.list_jobs()}
+        with pytest.raises(NotFoundError, match=job.job_id):
+            job.delete()
+
+
+def test_versions(reader: LlamaParseReader) -> None:
+    """Ensure the versions of every tier are told, and the latest of each is among them."""
+    versions = reader.versions()
+    assert all(versions["latest"][tier] in versions[tier] for tier in ("fast", "cost_effective", "agentic"))
+
+
 def test_the_service_never_sees_more_unfinished_jobs_than_asked_for(address: str, data_dir: Path) -> None:
     """Ensure num_workers bounds parse and submit alike."""
     reader = LlamaParseReader(base_url=f"{address}?latency=0.4", num_workers=2)
