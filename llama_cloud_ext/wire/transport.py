@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from pydantic_core import from_json
+
 from llama_cloud_ext.errors import ConfigurationError, NotFoundError, TransportError
 from llama_cloud_ext.wire import io_loop
 from llama_cloud_ext.wire.attempts import persist
@@ -183,8 +185,8 @@ class Connection:
             return None
         try:
             if len(data) <= _DECODED_ON_THE_LOOP:
-                return jsonlib.loads(data)
-            return await io_loop.in_thread(jsonlib.loads, data)
+                return _decode(data)
+            return await io_loop.in_thread(_decode, data)
         except (ValueError, RecursionError) as error:
             is_page = "html" in response.headers.get("content-type", "")
             raise TransportError(
@@ -211,6 +213,13 @@ def _private_headers(settings: Settings) -> dict[str, str]:
     if settings.api_key is not None:
         headers.setdefault("authorization", f"Bearer {settings.api_key.get_secret_value()}")
     return headers
+
+
+def _decode(data: bytes) -> JSON:
+    try:
+        return from_json(data)  # twice as fast on results of megabytes
+    except ValueError:
+        return jsonlib.loads(data)  # takes what only Python writes: lone surrogates, very deep nesting
 
 
 def _encode(json: JSON, body: MultipartBody | None) -> tuple[dict[str, str], Any]:

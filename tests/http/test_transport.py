@@ -628,3 +628,20 @@ async def test_a_host_that_does_not_exist_is_not_waited_for(
     with pytest.raises(TransportError, match="base_url"):
         await connect(retry_budget=2).request("GET", "/x")
     assert (len(questions) > 1) == again
+
+
+@pytest.mark.parametrize(
+    ("body", "meant"),
+    [
+        (b'{"text": "\\ud800"}', {"text": "\ud800"}),
+        (b"[" * 500 + b"]" * 500, None),
+        (b'{"n": 123456789012345678901234567890, "x": NaN}', None),
+    ],
+    ids=["lone surrogate", "deep", "numbers"],
+)
+@respx.mock
+async def test_json_that_strict_decoders_refuse(connect: Connect, body: bytes, meant: Any) -> None:
+    """Ensure an answer that Python's own decoder takes is taken."""
+    respx.get(f"{HOST}/x").mock(return_value=httpx.Response(200, content=body))
+    answer = await connect().request("GET", "/x")
+    assert answer == meant if meant is not None else json.dumps(answer) == json.dumps(json.loads(body))
