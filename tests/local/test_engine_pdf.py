@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llama_cloud_ext.local.engine import EngineResult
+from llama_cloud_ext.local.engine import EngineResult, pdf
 from tests.local.engine_calls import parse, types_of
 
 REQUIRED = {
@@ -31,6 +31,21 @@ def guide() -> EngineResult:
     """All 134 pages of a user guide."""
     path = Path(__file__).parent.parent / "data" / "reportlab-userguide.pdf"
     return parse(path, output_options={"extract_printed_page_number": True})
+
+
+@pytest.mark.parametrize(
+    "name", ["reportlab-userguide.pdf", "r-datasets-tables.pdf", "table-and-pictures.pdf", "scanned-memoir.pdf"]
+)
+def test_the_parsers_own_result_reads_like_its_public_one(
+    name: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ensure the shorter way to the parser's result gives exactly what its public way gives, whatever is asked for."""
+    options = {"additional_outputs": ["word_bbox"], "images_to_save": ["embedded"]}
+    short = parse(data_dir / name, output_options=options)
+    monkeypatch.setattr(pdf, "_read", lambda parser, path: parser.parse(path))
+    public = parse(data_dir / name, output_options=options)
+    assert short.pages == public.pages
+    assert (short.images, short.words) == (public.images, public.words)
 
 
 def test_every_page_arrives_in_order(guide: EngineResult) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.local.engine.items import box, link_item
 
 if TYPE_CHECKING:
-    from liteparse import ParsedPage
+    from liteparse import ParsedPage, TextItem
 
 Item = dict[str, Any]
 
@@ -22,10 +22,10 @@ def add_links(page: ParsedPage, items: list[Item], *, annotate: bool) -> None:
         annotate: Make `[text](url)` of the link's text in the markdown of the item that holds it.
     """
     found = []
-    for annotation in page.annotations or ():
-        if not annotation.uri or annotation.rect is None:
-            continue
-        text = _text_below(page, annotation.rect)
+    links = [annotation for annotation in page.annotations or () if annotation.uri and annotation.rect is not None]
+    runs = page.text_items if links else []  # made anew on each access
+    for annotation in links:
+        text = _text_below(runs, annotation.rect)
         if not annotation.uri.endswith(text[-1:]):
             text = text.rstrip(".,;:")  # the rectangle takes in what ends the sentence
         place = box(annotation.rect)
@@ -35,10 +35,10 @@ def add_links(page: ParsedPage, items: list[Item], *, annotate: bool) -> None:
     items += found
 
 
-def _text_below(page: ParsedPage, rect: Any) -> str:
+def _text_below(runs: Iterable[TextItem], rect: Any) -> str:
     """The words whose middle lies in the rectangle; where the parser gives whole lines, the share of the line."""
     words = []
-    for item in page.text_items:
+    for item in runs:
         middle = item.y + item.height / 2
         if not rect.y <= middle <= rect.y + rect.height or not item.width:
             continue
