@@ -17,7 +17,7 @@ from typing import Literal
 try:
     import fcntl
 except ImportError:  # Windows: leases end by expiry alone
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # no such module on Windows
 
 LEASE_SECONDS = 5.0
 """How long a claim lasts without renewal."""

@@ -51,7 +51,7 @@ def sort_out(files: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) ->
         ConfigurationError: There is not one mapping of `extra_info` a file.
     """
     single = _is_one_file(files)
-    items: list[Any] = [files] if single else list(files)  # type: ignore[arg-type]
+    items: list[Any] = [files] if single else list(files)  # type: ignore[arg-type]  # iterable when not single
     if extra_info is None or isinstance(extra_info, Mapping):
         infos: Sequence[Mapping[str, Any] | None] = [extra_info] * len(items)
     else:

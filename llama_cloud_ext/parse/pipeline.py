@@ -152,15 +152,7 @@ class ParsePipeline:
         record = await files.upload(
             self.connection, source, external_file_id=tag, recover=recover_upload(self.connection, tag)
         )
-        if not (file_id := record.get("id")):
-            raise ApiError(
-                f"the answer to uploading a file names no file: {str(record)[:200]}",
-                status=200,
-                body=record,
-                hint="Check that base_url is a LlamaCloud endpoint; a proxy may have answered in its place.",
-                file=label(source),
-            )
-        return str(file_id)
+        return _id_in(record, of="file", after="uploading a file", source=source)
 
     async def _create_job(self, body: dict[str, Any], source: Source, *, upload: bool = False) -> CreatedJob:
         """Create one job from a request body, looking up a lost answer before sending it again."""
@@ -177,18 +169,11 @@ class ParsePipeline:
                 # What takes longer goes on behind the back of the caller, who wants to get away.
                 await asyncio.wait([spawn(self._delete_unanswered(recovery))], timeout=_CANCEL_PATIENCE_SECONDS)
             raise
-        job_id = record.get("id") if isinstance(record, dict) else None
-        if not job_id:
-            raise ApiError(
-                f"the answer to creating a parse job names no job: {str(record)[:200]}",
-                status=200,
-                body=record,
-                hint="Check that base_url is a LlamaCloud endpoint; a proxy may have answered in its place.",
-            )
+        job_id = _id_in(record, of="job", after="creating a parse job", source=source)
         recovery.answered(record)
         logger.info("created parse job %s for %s", job_id, source.name)
         # A job is as old as the answer to its create: before that its file was still on the way.
-        return CreatedJob(job_id=str(job_id), record=record, born=time.monotonic())
+        return CreatedJob(job_id=job_id, record=record, born=time.monotonic())
 
     async def _delete_unanswered(self, recovery: ParseCreateRecovery) -> None:
         """Delete the job, if there is one, of a create that was cancelled before its answer came."""
@@ -293,6 +278,19 @@ class ParsePipeline:
             logger.debug("upload %s was deleted already", file_id)
         except LlamaCloudError as error:
             logger.warning("upload %s could not be deleted and stays on the service: %s", file_id, error)
+
+
+def _id_in(record: dict[str, Any], *, of: str, after: str, source: Source) -> str:
+    """The id in the answer to a create."""
+    if found := record.get("id"):
+        return str(found)
+    raise ApiError(
+        f"the answer to {after} names no {of}: {str(record)[:200]}",
+        status=200,
+        body=record,
+        hint="Check that base_url is a LlamaCloud endpoint; a proxy may have answered in its place.",
+        file=label(source),
+    )
 
 
 def label(source: Source) -> str:

@@ -413,7 +413,6 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
             self.settings(),
             self._state,
             configuration=self.configuration(),
-            fingerprint=self.fingerprint(),
             num_workers=self.num_workers,
             job_timeout=self.job_timeout,
             delete_after=self.delete_after,

@@ -19,6 +19,7 @@ from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.wire import parse
 from llama_cloud_ext.wire.io_loop import in_thread
 from llama_cloud_ext.wire.models.parse_configuration import ParseConfiguration
+from llama_cloud_ext.wire.paging import first
 from llama_cloud_ext.wire.settings import Settings
 from llama_cloud_ext.wire.sources import Source
 from llama_cloud_ext.wire.transport import connection_for
@@ -40,7 +41,6 @@ class ParseRunner:
         settings: The connection.
         state: The reader's slots and prefetched jobs.
         configuration: The request body.
-        fingerprint: What decides the result, for finding prefetched jobs.
         num_workers: The most unfinished jobs.
         job_timeout: The most seconds to wait for one job, or None.
         delete_after: Whether uploads and jobs are deleted afterwards.
@@ -54,7 +54,6 @@ class ParseRunner:
         state: ReaderState,
         *,
         configuration: ParseConfiguration,
-        fingerprint: str,
         num_workers: int,
         job_timeout: float | None,
         delete_after: bool,
@@ -64,7 +63,7 @@ class ParseRunner:
         self._settings = settings
         self._state = state
         self._body = configuration.to_body()
-        self._fingerprint = fingerprint
+        self._fingerprint = configuration.fingerprint()
         self._num_workers = num_workers
         self._job_timeout = job_timeout
         self._delete_after = delete_after
@@ -124,13 +123,9 @@ class ParseRunner:
 
     async def list_jobs(self, status: str | None, limit: int | None) -> list[dict[str, Any]]:
         """Records of the project's jobs."""
-        records: list[dict[str, Any]] = []
         page_size = None if limit is None else max(1, min(limit, 100))
-        async for record in parse.list_jobs(connection_for(self._settings), status=status, page_size=page_size):
-            if limit is not None and len(records) >= limit:
-                break
-            records.append(record)
-        return records
+        records = parse.list_jobs(connection_for(self._settings), status=status, page_size=page_size)
+        return [record async for record in first(records, limit)]
 
     async def versions(self) -> dict[str, Any]:
         """The versions of every tier."""

@@ -201,6 +201,19 @@ def _wait(done: threading.Event) -> None:
             raise asyncio.CancelledError
 
 
+def _setter_from_afar(event: asyncio.Event) -> Callable[[], None]:
+    """What sets an event of the running loop from another thread, also after that loop was closed."""
+    loop = asyncio.get_running_loop()
+
+    def set_event() -> None:
+        try:
+            loop.call_soon_threadsafe(event.set)
+        except RuntimeError:
+            logger.debug("the caller's event loop was closed before its LlamaCloud call or stream had ended")
+
+    return set_event
+
+
 def run(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `await function(*args, **kwargs)` on the I/O loop and wait for it: the synchronous half of every method.
 
@@ -225,17 +238,9 @@ async def run_async(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs
     """Run `await function(*args, **kwargs)` on the I/O loop and await it from the caller's own loop."""
     if on_io_loop():
         return await function(*args, **kwargs)
-    loop = asyncio.get_running_loop()
     finished = asyncio.Event()
-
-    def notify() -> None:
-        try:
-            loop.call_soon_threadsafe(finished.set)
-        except RuntimeError:
-            logger.debug("the caller's event loop was closed before its LlamaCloud call had ended")
-
     call = _Call(_current(), _bind(function, args, kwargs))
-    call.on_done = notify
+    call.on_done = _setter_from_afar(finished)
     if call.done.is_set():
         finished.set()
     try:
@@ -323,14 +328,7 @@ async def iterate_async(
     """Read the async iterator `function(*args, **kwargs)`, which runs on the I/O loop, from any event loop."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
-
-    def notify() -> None:
-        try:
-            loop.call_soon_threadsafe(ready.set)
-        except RuntimeError:
-            logger.debug("the caller's event loop was closed while a LlamaCloud stream was open")
-
-    stream: _Stream[T] = _Stream(_current(), functools.partial(function, *args, **kwargs), notify)
+    stream: _Stream[T] = _Stream(_current(), functools.partial(function, *args, **kwargs), _setter_from_afar(ready))
     try:
         while True:
             ready.clear()

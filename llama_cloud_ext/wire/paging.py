@@ -49,6 +49,27 @@ async def iterate_pages(
         token = following
 
 
+async def first(records: AsyncIterator[dict[str, Any]], limit: int | None) -> AsyncIterator[dict[str, Any]]:
+    """The first records of a list, without asking for a page beyond them.
+
+    Args:
+        records: The list.
+        limit: The most records, or None for all.
+
+    Yields:
+        The records.
+    """
+    left = limit
+    if left is not None and left <= 0:
+        return
+    async for record in records:
+        yield record
+        if left is not None:
+            left -= 1
+            if left == 0:
+                return
+
+
 def path_with(prefix: str, identifier: str, suffix: str = "") -> str:
     """A path that ends in an id, with the id encoded so that it cannot mean anything else.
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from llama_cloud_ext.wire import files, parse
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.models.tolerant import as_mapping
+from llama_cloud_ext.wire.paging import first
 from llama_cloud_ext.wire.transport import Connection
 
 logger = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class ParseCreateRecovery:
         # Where one of the clocks is wrong by hours, the job is among the newest all the same.
         oldest, most = (since - _CLOCK_TOLERANCE, _MOST_JOBS_LOOKED_THROUGH) if by_our_clock else (None, _PAGE_SIZE)
         records = parse.list_jobs(self.connection, created_at_on_or_after=oldest, page_size=_PAGE_SIZE)
-        async for record in _first(records, most):
+        async for record in first(records, most):
             metadata = as_mapping(record.get("user_metadata"))
             if metadata.get(RECOVERY_KEY) == self.tag:
                 self._account.tags_echoed = True
@@ -161,15 +162,6 @@ def recover_upload(connection: Connection, external_file_id: str) -> Callable[[]
         return await look_up_repeatedly(find)
 
     return recover
-
-
-async def _first(records: AsyncIterator[dict[str, Any]], limit: int) -> AsyncIterator[dict[str, Any]]:
-    seen = 0
-    async for record in records:
-        yield record
-        seen += 1
-        if seen >= limit:
-            return
 
 
 def _parse_time(value: object) -> datetime | None:

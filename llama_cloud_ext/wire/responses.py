@@ -165,7 +165,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
         seconds = (moment - (now or datetime.now(timezone.utc))).total_seconds()
-    if seconds != seconds:  # NaN  # noqa: PLR0124
+    if seconds != seconds:  # noqa: PLR0124 - NaN
         return None
     return min(max(seconds, 0.0), _LONGEST_WAIT)
 

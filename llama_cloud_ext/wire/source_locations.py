@@ -94,7 +94,7 @@ def _absolute(path: str) -> str:
     if path.startswith("~") and not os.path.lexists(path):
         path = str(Path(path).expanduser()) if path.startswith(("~/", "~\\")) or path == "~" else path
     # Not resolved: a symbolic link may be re-pointed at each release, and its documents must keep their ids.
-    return os.path.abspath(path)  # noqa: PTH100
+    return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
 
 
 def _local_path(fs: Any, path: str, *, is_url: bool) -> str:

@@ -39,10 +39,10 @@ def path_of_open_file(stream: Any) -> str | None:
     if raw.writable():
         inner.flush()
     try:
-        here, there = os.fstat(raw.fileno()), os.stat(raw.name)  # noqa: PTH116
+        here, there = os.fstat(raw.fileno()), os.stat(raw.name)  # noqa: PTH116 - beside fstat
     except OSError:
         return None
-    return os.path.abspath(raw.name) if stat.S_ISREG(here.st_mode) and os.path.samestat(here, there) else None  # noqa: PTH100
+    return os.path.abspath(raw.name) if stat.S_ISREG(here.st_mode) and os.path.samestat(here, there) else None  # noqa: PTH100 - keeps links
 
 
 def has_fsspec_location(file: Any) -> bool:

@@ -151,7 +151,7 @@ def resolve_source(  # noqa: PLR0911  # one return per kind of input
     if hasattr(file, "read"):
         return _from_stream(file, info)
     if fs is None and has_fsspec_location(file):
-        return _from_location(locate(file.path, file.fs, given=file), info, file)  # type: ignore[union-attr]
+        return _from_location(locate(file.path, file.fs, given=file), info, file)  # type: ignore[union-attr]  # an OpenFile
     if not isinstance(file, (str, os.PathLike, PurePath)):
         raise SourceError(
             f"{label(file)} is not a file.",
@@ -224,7 +224,7 @@ def _from_location(location: Local | InFilesystem, info: dict[str, Any], given: 
 
 def _from_local(path: str, info: dict[str, Any], name: str) -> Source:
     try:
-        status = os.stat(path)  # noqa: PTH116
+        status = os.stat(path)  # noqa: PTH116 - the path is a str here
     except (OSError, ValueError) as error:
         problem = unreadable(name, error)
         hint = hint_for_missing(name.strip("'\""))

@@ -33,6 +33,7 @@ from llama_cloud_ext.errors import (
     TransportError,
 )
 from llama_cloud_ext.wire import io_loop
+from llama_cloud_ext.wire.retry import worth_retrying
 from llama_cloud_ext.wire.transport import Connection
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,6 @@ _AFTER_THE_END_SECONDS = 0.03
 _MOMENT = TypeAdapter(datetime)
 # A service that has not answered for this long is not coming back soon; the job can be resumed by its id.
 _SILENCE_LIMIT_SECONDS = 600.0
-_NOT_IMPLEMENTED = 501
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,7 @@ class JobWatcher:
         except ApiError as error:
             logger.info("%s jobs cannot be listed by id (%s); asking for each", self._kind.product, error.status)
             # A server that fails at the list may answer for each job, and may list them the next time.
-            self._multiplex = isinstance(error, ServerError) and error.status != _NOT_IMPLEMENTED
+            self._multiplex = isinstance(error, ServerError) and worth_retrying(error)
         except Exception as error:
             self._give_up(list(wanted.values()), error)
             return

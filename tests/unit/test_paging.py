@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.wire.paging import iterate_pages, path_with
+from llama_cloud_ext.wire.paging import first, iterate_pages, path_with
 
 
 class Answers:
@@ -93,3 +94,17 @@ def test_what_is_no_id_is_refused(identifier: Any) -> None:
     """Ensure an empty id or a dot segment never becomes a request to another address."""
     with pytest.raises(ConfigurationError, match="is not an id"):
         path_with("/p/", identifier)
+
+
+@pytest.mark.parametrize(("limit", "count"), [(None, 4), (0, 0), (2, 2), (3, 3), (9, 4)])
+async def test_the_first_records_ask_for_no_page_beyond_them(limit: int | None, count: int) -> None:
+    """Ensure a limit ends the list, and a list of exactly that length is not asked for more."""
+    asked: list[int] = []
+
+    async def records() -> AsyncIterator[dict[str, Any]]:
+        for number in range(4):
+            asked.append(number)
+            yield {"id": number}
+
+    assert len([record async for record in first(records(), limit)]) == count
+    assert len(asked) == count
