@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from llama_cloud_ext.parse.job import ParseJob
     from llama_cloud_ext.parse.job_info import ParseJobInfo
     from llama_cloud_ext.parse.pages import ParsePage
-    from llama_cloud_ext.parse.progress import Progress
     from llama_cloud_ext.parse.reader import LlamaParseReader
     from llama_cloud_ext.parse.result import ParseResult
     from llama_cloud_ext.parse.tables import Table
+    from llama_cloud_ext.progress import Progress
     from llama_cloud_ext.wire.models.parse_configuration import (
         ProcessingControl,
         ProcessingOptions,
@@ -73,7 +73,7 @@ _HOME = {
     "ParseResult": "parse.result",
     "ProcessingControl": "wire.models.parse_configuration",
     "ProcessingOptions": "wire.models.parse_configuration",
-    "Progress": "parse.progress",
+    "Progress": "progress",
     "Table": "parse.tables",
     "WebhookConfiguration": "wire.models.parse_configuration",
 }
