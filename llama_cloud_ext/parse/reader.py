@@ -11,8 +11,8 @@ from llama_index.core.schema import Document
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem
+from llama_cloud_ext.instrumentation import span
 from llama_cloud_ext.parse.assets import IMAGES, stored_assets
-from llama_cloud_ext.parse.events import span
 from llama_cloud_ext.parse.job import ParseJob
 from llama_cloud_ext.parse.options import ParseOptions, explain_unknown_option
 from llama_cloud_ext.parse.outcomes import Outcomes
