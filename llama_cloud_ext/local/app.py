@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from llama_cloud_ext.local import files_routes, parse_routes, projects_routes
+from llama_cloud_ext.local import files_routes, page_images_routes, parse_routes, projects_routes
 from llama_cloud_ext.local.answers import json_answer
 from llama_cloud_ext.local.cloud import LocalCloud
 from llama_cloud_ext.local.middleware import ErrorAnswers, KeyCheck, OpenCloud, SimulatedTrouble
@@ -79,7 +79,7 @@ def app_for(cloud: LocalCloud, *, api_key: str | None = None) -> Starlette:
         middleware.append(Middleware(KeyCheck, api_key=api_key))
     middleware.append(Middleware(OpenCloud, cloud=cloud))
     app = Starlette(
-        routes=[*files_routes.ROUTES, *parse_routes.ROUTES, *projects_routes.ROUTES],
+        routes=[*files_routes.ROUTES, *page_images_routes.ROUTES, *parse_routes.ROUTES, *projects_routes.ROUTES],
         middleware=middleware,
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,

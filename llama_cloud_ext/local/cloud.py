@@ -17,6 +17,7 @@ from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local.blobs import Blobs
 from llama_cloud_ext.local.database import NewerSchemaError
 from llama_cloud_ext.local.jobs import Engine, JobRunner
+from llama_cloud_ext.local.page_images import PageImages
 from llama_cloud_ext.local.presigned import Signer
 from llama_cloud_ext.local.store import ProjectRecord, Store
 
@@ -113,6 +114,7 @@ class LocalCloud:
         self.store = Store(self.root / "llamacloud.sqlite3")
         self.project: ProjectRecord = self.store.project().result()
         self.blobs.sweep(self.store.known_blobs().result())
+        self.page_images = PageImages(self.blobs, self.threads, engine=self._engine)
         self.runner = JobRunner(
             self.root,
             self.store,
@@ -132,6 +134,7 @@ class LocalCloud:
             self._closed = True
             if self._opened:
                 self.runner.close()
+                self.page_images.close()
                 self.store.close()
                 if self.data is None:
                     shutil.rmtree(self.root, ignore_errors=True)
