@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.wire.models.tolerant import as_mapping, as_objects
+from llama_cloud_ext.wire.models.tolerant import as_integer, as_mapping, as_objects
 
 if TYPE_CHECKING:
-    from llama_cloud_ext.wire.transport import Connection
+    from llama_cloud_ext.wire.transport import Connection, Scope
 
 
 async def iterate_pages(
@@ -47,6 +47,49 @@ async def iterate_pages(
             return
         seen.add(following)
         token = following
+
+
+async def iterate_offsets(
+    connection: Connection,
+    path: str,
+    *,
+    key: str,
+    offset: str,
+    params: Mapping[str, Any],
+    page_size: int,
+    scoped: Scope = True,
+) -> AsyncIterator[dict[str, Any]]:
+    """Every object of an older list endpoint, which counts from an offset.
+
+    Ends with a page that is empty or short, at the total where one is told, and where the same page comes again: a
+    deployment that ignores the offset must not become endless.
+
+    Args:
+        connection: Where to ask.
+        path: The list's path.
+        key: Where the objects are in the answer; a bare list is read as well.
+        offset: What the service calls the number of objects to pass over.
+        params: The filters; sent again with each page.
+        page_size: Objects in one answer.
+        scoped: As for `Connection.request`.
+
+    Yields:
+        The objects as the service sent them; what is no object is passed over.
+    """
+    passed, before = 0, None
+    while True:
+        query = {**params, offset: passed, "limit": page_size}
+        answer = await connection.request("GET", path, params=query, scoped=scoped)
+        items = list(as_objects(answer if isinstance(answer, list) else as_mapping(answer).get(key)))
+        start = items[0].get("id") if items else None
+        if not items or (start is not None and start == before):
+            return
+        for item in items:
+            yield item
+        passed, before = passed + len(items), start
+        total = as_integer(as_mapping(answer).get("total_count"))
+        if passed >= total if total is not None else len(items) < page_size:
+            return
 
 
 async def first(records: AsyncIterator[dict[str, Any]], limit: int | None) -> AsyncIterator[dict[str, Any]]:

@@ -1,0 +1,109 @@
+"""Searching by words: BM25 of SQLite's full-text index.
+
+BM25 has to score every chunk that holds any word of the query. Words that thousands of chunks hold say little about
+any of them, so that a query is searched by its rarest words, as many as stay within a bound of chunks to score.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from llama_cloud_ext.local.retrieval.filter_sql import SqlFilter
+from llama_cloud_ext.local.retrieval.schema import full_text_table
+from llama_cloud_ext.local.retrieval.words import STOP_WORDS, words_of
+
+_SCORED_CHUNKS = 12_000
+"""Chunks that one search may score, as a sum over its words: about 20 ms."""
+
+_MOST_WORDS = 48
+"""Of a query; the longest ones of a longer query are searched, because long words are rare ones."""
+
+_NAMES_WEIGHT = 0.5
+"""Of a word in a chunk's metadata, a word in its text weighing 1."""
+
+
+class WordCount(NamedTuple):
+    """A word of a query and the number of chunks that hold it, counted up to `_SCORED_CHUNKS`."""
+
+    word: str
+    chunks: int
+
+
+def query_words(query: str) -> list[str]:
+    """The distinct words of a query that are worth searching.
+
+    Args:
+        query: Any text; nothing in it is syntax.
+
+    Returns:
+        Its words without stop words, unless it has no others; the longest of them if there are very many.
+
+    Example:
+        >>> query_words('What is the "BM25" of (AND)?')
+        ['bm25']
+        >>> query_words("to be or not to be")
+        ['to', 'be', 'or', 'not']
+    """
+    distinct = list(dict.fromkeys(words_of(query)))
+    telling = [word for word in distinct if word not in STOP_WORDS] or distinct
+    if len(telling) > _MOST_WORDS:
+        longest = set(sorted(telling, key=lambda word: (-len(word), word))[:_MOST_WORDS])
+        telling = [word for word in telling if word in longest]
+    return telling
+
+
+def count_words(connection: sqlite3.Connection, collection: int, words: Iterable[str]) -> list[WordCount]:
+    """In how many chunks words occur, the rarest first; words that occur nowhere are left out.
+
+    Args:
+        connection: Any connection to the database.
+        collection: Number of the pipeline's collection.
+        words: From `query_words`.
+    """
+    statement = f"""SELECT count(*) FROM (
+        SELECT 1 FROM {full_text_table(collection)} WHERE {full_text_table(collection)} MATCH ? LIMIT {_SCORED_CHUNKS}
+    )"""  # noqa: S608  # two numbers
+    counts = [WordCount(word, connection.execute(statement, (_quoted(word),)).fetchone()[0]) for word in words]
+    return sorted((count for count in counts if count.chunks), key=lambda count: count.chunks)
+
+
+def search_words(
+    connection: sqlite3.Connection, collection: int, counts: Iterable[WordCount], top_k: int, sql_filter: SqlFilter
+) -> list[tuple[int, float]]:
+    """The chunks with the best BM25 for the rarest words of a query.
+
+    Args:
+        connection: Any connection to the database.
+        collection: Number of the pipeline's collection.
+        counts: From `count_words`.
+        top_k: How many chunks.
+        sql_filter: What their metadata has to fulfil.
+
+    Returns:
+        Sequence and BM25 (above 0, without upper bound) of each, the best first.
+    """
+    searched: list[str] = []
+    scored = 0
+    for word, chunks in counts:
+        scored += chunks
+        if searched and scored > _SCORED_CHUNKS:
+            break
+        searched.append(word)
+    if not searched or top_k < 1:
+        return []
+    table = full_text_table(collection)
+    join = f"JOIN chunks c ON c.sequence = {table}.rowid" if sql_filter.condition else ""
+    condition = f"AND {sql_filter.condition}" if sql_filter.condition else ""
+    rows = connection.execute(
+        f"""SELECT {table}.rowid, -bm25({table}, 1.0, {_NAMES_WEIGHT}) AS score FROM {table} {join}
+        WHERE {table} MATCH ? {condition} ORDER BY score DESC, {table}.rowid LIMIT ?""",  # noqa: S608  # see SqlFilter
+        (" OR ".join(map(_quoted, searched)), *sql_filter.parameters, top_k),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def _quoted(word: str) -> str:
+    """A word as a phrase of the full-text query language, in which it is nothing but a word."""
+    return '"' + word.replace('"', '""') + '"'
