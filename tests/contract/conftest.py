@@ -44,6 +44,20 @@ def sdk(sdk_python: Path, served_cloud: str) -> Iterator[OfficialSdk]:
 
 
 @pytest.fixture(scope="session")
+def index_sdk_python() -> Path:
+    """The Python of a virtual environment with the SDK and what its index classes, and their own tests, need beside."""
+    return virtualenv("sdk-index", [SDK, "llama-index-core>=0.14,<0.15", "pytest", "pytest-asyncio"])
+
+
+@pytest.fixture(scope="session")
+def index_sdk(index_sdk_python: Path, served_cloud: str) -> Iterator[OfficialSdk]:
+    """The official SDK with LlamaIndex, as strict as the other."""
+    official = OfficialSdk(index_sdk_python, served_cloud)
+    yield official
+    official.close()
+
+
+@pytest.fixture(scope="session")
 def recording_sdk(sdk_python: Path) -> Iterator[OfficialSdk]:
     """The official SDK, recording its requests in `client.recorded` instead of sending them."""
     official = OfficialSdk(sdk_python, None)
