@@ -7,10 +7,7 @@ synchronous retrievers, and a composite retriever needs a rerank configuration.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,26 +18,6 @@ DOCUMENTS = [
     ["wombat", "Wombats dig burrows with their claws.", {"kind": "animal"}],
     ["a/b c", "Basalt forms when lava cools quickly.", {"kind": "rock"}],
 ]
-
-
-@pytest.fixture
-def served_folder(data_dir: Path) -> Iterator[str]:
-    """The base URL of an HTTP server of the tests' files."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments, directory=str(data_dir))
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_an_index_of_documents(index_sdk: OfficialSdk) -> None:
