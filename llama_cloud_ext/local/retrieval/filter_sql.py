@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from llama_cloud_ext.local.retrieval.filters import condition_of, is_number, operator_of
+from llama_cloud_ext.local.retrieval.filters import COMPARISONS, condition_of, is_number, operator_of
 
 LOWER = "unicode_lower"
 """Name of a function that the connection has to offer: SQLite's own lower() knows ASCII only."""
@@ -113,10 +113,8 @@ def _is_in(values: Any, parameters: list[Any]) -> str:
 
 def _contains(value: Any, parameters: list[Any]) -> str:
     held = f"held.type {_SCALAR} AND held.value = {_parameter(value, parameters)}"
-    listed = (
-        "CASE WHEN m.type = 'array' THEN "
-        f"EXISTS (SELECT 1 FROM json_each(m.value) held WHERE {held}) ELSE 0 END"  # made here
-    )
+    among = f"EXISTS (SELECT 1 FROM json_each(m.value) held WHERE {held})"  # noqa: S608  # made here
+    listed = f"CASE WHEN m.type = 'array' THEN {among} ELSE 0 END"
     if not isinstance(value, str):
         return listed
     return f"({listed} OR (m.type = 'text' AND instr(m.value, {_parameter(value, parameters)}) > 0))"

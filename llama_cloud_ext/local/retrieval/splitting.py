@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +21,7 @@ from llama_cloud_ext.local.retrieval.transform_config import Transform, settled_
 if TYPE_CHECKING:
     from llama_cloud_ext.local.retrieval.embedder import Embedder
 
+_NO_SPACE = re.compile(r"\S")
 _CHUNK_IDS = uuid.UUID("8d9e3b0c-4f5a-5c1e-9a54-1f0f5ce0a6b1")
 
 
@@ -146,7 +148,8 @@ def _places(text: str, chunks: Sequence[str]) -> list[tuple[int, int]]:
     for chunk in chunks:
         if not chunk.strip():
             continue
-        latest = end + len(text[end:]) - len(text[end:].lstrip())
+        word = _NO_SPACE.search(text, end)
+        latest = word.start() if word else len(text)
         start = text.rfind(chunk, start, latest + len(chunk))
         if start < 0:
             raise ValueError("a splitter changed the text that it was given")
