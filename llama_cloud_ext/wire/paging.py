@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -61,8 +62,8 @@ async def iterate_offsets(
 ) -> AsyncIterator[dict[str, Any]]:
     """Every object of an older list endpoint, which counts from an offset.
 
-    Ends with a page that is empty or short, at the total where one is told, and where the same page comes again: a
-    deployment that ignores the offset must not become endless.
+    Ends with an empty page, at the total where one is told, and where a page comes again: a deployment that ignores the
+    offset must not become endless. A short page ends nothing, as deployments have limits of their own.
 
     Args:
         connection: Where to ask.
@@ -76,19 +77,21 @@ async def iterate_offsets(
     Yields:
         The objects as the service sent them; what is no object is passed over.
     """
-    passed, before = 0, None
+    passed = 0
+    seen: set[str] = set()
     while True:
         query = {**params, offset: passed, "limit": page_size}
         answer = await connection.request("GET", path, params=query, scoped=scoped)
         items = list(as_objects(answer if isinstance(answer, list) else as_mapping(answer).get(key)))
-        start = items[0].get("id") if items else None
-        if not items or (start is not None and start == before):
+        page = json.dumps([item.get("id", item) for item in items], sort_keys=True, default=str)
+        if not items or page in seen:
             return
         for item in items:
             yield item
-        passed, before = passed + len(items), start
+        seen.add(page)
+        passed += len(items)
         total = as_integer(as_mapping(answer).get("total_count"))
-        if passed >= total if total is not None else len(items) < page_size:
+        if total is not None and passed >= total:
             return
 
 
