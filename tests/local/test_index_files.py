@@ -1,4 +1,4 @@
-"""The files of LlamaCloudIndex on local LlamaCloud: from everywhere, listed, taken out, and a folder kept up to date."""
+"""The files of LlamaCloudIndex on local LlamaCloud: from everywhere, listed, taken out, and a folder kept in it."""
 
 from __future__ import annotations
 
