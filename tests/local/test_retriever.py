@@ -307,7 +307,7 @@ def test_the_older_name_of_pictures(pictures: LlamaCloudIndex) -> None:
 class Events(BaseEventHandler):
     """Keeps the events of retrieval."""
 
-    seen: list[Any] = []
+    seen: list[Any] = Field(default_factory=list)
 
     def handle(self, event: Any, **kwargs: Any) -> None:
         """Keep it."""
@@ -318,7 +318,7 @@ class Events(BaseEventHandler):
 class Spans(SimpleSpanHandler):
     """Keeps the spans that ended."""
 
-    ended: list[str] = []
+    ended: list[str] = Field(default_factory=list)
 
     def prepare_to_exit_span(self, id_: str, *args: Any, **kwargs: Any) -> SimpleSpan | None:
         """Keep its name."""
@@ -331,7 +331,7 @@ def listeners() -> Iterator[tuple[Events, Spans]]:
     """Handlers of LlamaIndex's instrumentation, taken off afterwards."""
     dispatcher = get_dispatcher()
     handlers = list(dispatcher.event_handlers), list(dispatcher.span_handlers)
-    events, spans = Events(seen=[]), Spans(ended=[])
+    events, spans = Events(), Spans()
     dispatcher.add_event_handler(events)
     dispatcher.add_span_handler(spans)
     yield events, spans
