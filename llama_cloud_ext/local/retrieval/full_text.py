@@ -14,10 +14,10 @@ from llama_cloud_ext.local.retrieval.filter_sql import SqlFilter
 from llama_cloud_ext.local.retrieval.schema import full_text_table
 from llama_cloud_ext.local.retrieval.words import STOP_WORDS, words_of
 
-_SCORED_CHUNKS = 12_000
-"""Chunks that one search may score, as a sum over its words: about 20 ms."""
+_SCORED_CHUNKS = 8_000
+"""Chunks that one search may score, as a sum over its words: about 10 ms."""
 
-_MOST_WORDS = 48
+_MOST_WORDS = 32
 """Of a query; the longest ones of a longer query are searched, because long words are rare ones."""
 
 _NAMES_WEIGHT = 0.5
