@@ -101,6 +101,7 @@ def _semantic(transform: Transform, embedder: Embedder) -> SplitText:
         embed_model=as_embedding_model(embedder),
         buffer_size=transform.buffer_size,
         breakpoint_percentile_threshold=transform.breakpoint_percentile_threshold,
+        sentence_splitter=sentences,
         include_metadata=False,
     )
 
