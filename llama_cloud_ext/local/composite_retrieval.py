@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.local.page_images import page_image_nodes
 from llama_cloud_ext.local.retrieval.lexical_reranking import lexical_scores
+from llama_cloud_ext.local.retrieval_routes import pages_of, search_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from llama_cloud_ext.local.cloud import LocalCloud
     from llama_cloud_ext.local.pipeline_records import PipelineRecord
     from llama_cloud_ext.local.retrieval import ScoredChunk
+    from llama_cloud_ext.local.retrieval_settings import AskedFor
 
 DEFAULT_TOP_N = 6
 """Nodes that are left where a query does not say how many."""
@@ -33,7 +35,7 @@ class Tool:
         pipeline: The pipeline.
         name: What it goes by in the retriever.
         description: What is in it, for routing.
-        parameters: Its retrieval parameters: the retriever's where they say something, else the pipeline's own.
+        parameters: Retrieval parameters, which beat the pipeline's own where they say something.
     """
 
     pipeline: PipelineRecord
@@ -44,13 +46,11 @@ class Tool:
     @classmethod
     def of(cls, pipeline: PipelineRecord, entry: Mapping[str, Any]) -> Tool:
         """The tool that an entry of a retriever's `pipelines` describes."""
-        preset = entry.get("preset_retrieval_parameters") or {}
-        given = {name: value for name, value in preset.items() if value is not None}
         return cls(
             pipeline,
             entry.get("name") or pipeline.name,
             entry.get("description") or "",
-            {**pipeline.preset, **given},
+            entry.get("preset_retrieval_parameters") or {},
         )
 
 
@@ -70,6 +70,7 @@ class Ranking:
 @dataclass(frozen=True)
 class _Found:
     tool: Tool
+    asked: AskedFor
     scored: ScoredChunk
 
 
@@ -93,8 +94,7 @@ async def retrieve_from_pipelines(
         RequestError: 422 for parameters that mean nothing.
     """
     asked = route(query, tools) if routing else tools
-    answers = await asyncio.gather(*(search_pipeline(cloud, tool.pipeline, query, tool.parameters) for tool in asked))
-    lists = [[_Found(tool, scored) for scored in found] for tool, found in zip(asked, answers, strict=True)]
+    lists = await asyncio.gather(*(_search(cloud, tool, query) for tool in asked))
     best = await cloud.in_thread(_ranked, cloud, query, lists, ranking)
     image_nodes, page_figure_nodes = await _images(cloud, best)
     return {
@@ -111,6 +111,11 @@ def route(query: str, tools: Sequence[Tool]) -> Sequence[Tool]:
     return [tool for tool, score in zip(tools, scores, strict=True) if score == best]
 
 
+async def _search(cloud: LocalCloud, tool: Tool, query: str) -> list[_Found]:
+    asked, chunks = await search_chunks(cloud, tool.pipeline, query, tool.parameters)
+    return [_Found(tool, asked, scored) for scored in chunks]
+
+
 def _ranked(cloud: LocalCloud, query: str, lists: Sequence[Sequence[_Found]], ranking: Ranking) -> list[_Found]:
     # The best of each pipeline first, which is also the order among equals.
     merged = [found for found in chain.from_iterable(zip_longest(*lists)) if found is not None]
@@ -118,26 +123,22 @@ def _ranked(cloud: LocalCloud, query: str, lists: Sequence[Sequence[_Found]], ra
         return merged
     if ranking.kind == "score":
         return sorted(merged, key=lambda found: -found.scored.score)[: ranking.top_n]
-    # The ids are those of the documents' own pipelines, where the same document may be in two.
-    numbered = [
-        replace(found.scored, chunk=replace(found.scored.chunk, id=str(number))) for number, found in enumerate(merged)
-    ]
+    # The same document may be in two pipelines, where its chunks have the same ids: an object is told by itself.
+    whose = {id(found.scored.chunk): found for found in merged}
     return [
-        replace(merged[int(scored.chunk.id)], scored=replace(merged[int(scored.chunk.id)].scored, score=scored.score))
-        for scored in cloud.reranker.rerank(query, numbered, ranking.top_n)
+        replace(whose[id(scored.chunk)], scored=scored)
+        for scored in cloud.reranker.rerank(query, [found.scored for found in merged], ranking.top_n)
     ]
 
 
 async def _images(cloud: LocalCloud, best: Sequence[_Found]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    def hits(*names: str) -> list[tuple[str, int, float]]:
-        asked = [found.scored for found in best if any(found.tool.parameters.get(name) for name in names)]
-        return page_hits(asked)
-
-    screenshots, _ = await page_image_nodes(
-        cloud, hits("retrieve_page_screenshot_nodes", "retrieve_image_nodes"), screenshots=True, figures=False
+    """The images of the pages of what is left, from the pipelines whose parameters ask for them."""
+    screenshots = pages_of(found.scored for found in best if found.asked.screenshots)
+    figures = pages_of(found.scored for found in best if found.asked.figures)
+    return (
+        (await page_image_nodes(cloud, screenshots, screenshots=True, figures=False))[0],
+        (await page_image_nodes(cloud, figures, screenshots=False, figures=True))[1],
     )
-    _, figures = await page_image_nodes(cloud, hits("retrieve_page_figure_nodes"), screenshots=False, figures=True)
-    return screenshots, figures
 
 
 def _node(found: _Found, retriever_id: str) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from llama_cloud_ext.local.answers import check_scope, cloud_of, json_answer
 from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.composite_retrieval import RERANKERS_HERE, Ranking, Tool, retrieve_from_pipelines
 from llama_cloud_ext.local.request_errors import RequestError, invalid
+from llama_cloud_ext.local.retrieval_routes import query_in
+from llama_cloud_ext.local.retrieval_settings import check_preset
 from llama_cloud_ext.local.retriever_store import NameTakenError, RetrieverRecord
 from llama_cloud_ext.local.uploads import receive_body
-from llama_cloud_ext.local.validation import check_model, page_size, parse_json, read_cursor, write_cursor
+from llama_cloud_ext.local.validation import page_size, parse_json, read_cursor, write_cursor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,9 +128,7 @@ async def retrieve_directly(request: Request) -> Response:
 async def _retrieve(
     request: Request, body: dict[str, Any], entries: Sequence[Mapping[str, Any]], retriever_id: str
 ) -> Response:
-    query = body.get("query")
-    if not isinstance(query, str):
-        raise invalid(["body", "query"], "Input should be a valid string", query, "string_type")
+    query = query_in(body)
     mode = body.get("mode") or "full"
     if mode not in MODES:
         raise invalid(["body", "mode"], f"Input should be one of: {', '.join(MODES)}", mode, "enum")
@@ -144,19 +144,22 @@ async def _retrieve(
 
 
 def _ranking(body: Mapping[str, Any]) -> Ranking:
-    # Its models cost pydantic time that only these routes need.
-    from llama_cloud_ext.wire.models.retrieval import ReRankConfig
-
     config = body.get("rerank_config") or {}
-    check_model(ReRankConfig, config, ["body", "rerank_config"])
-    top_n = body.get("rerank_top_n")
-    check_model(ReRankConfig, {"top_n": top_n}, ["body"])
+    if not isinstance(config, dict):
+        raise invalid(["body", "rerank_config"], "Input should be a valid dictionary", config, "dict_type")
     kind = config.get("type") or "system_default"
     if kind not in RERANKERS_HERE:
         message = f"local LlamaCloud has no model for re-ranking by {kind!r}. Use one of: {', '.join(RERANKERS_HERE)}"
-        raise invalid(["body", "rerank_config", "type"], message, kind)
-    top_n = config.get("top_n") or top_n
+        raise invalid(["body", "rerank_config", "type"], message, kind, "enum")
+    older = _top_n(body.get("rerank_top_n"), ["body", "rerank_top_n"])
+    top_n = _top_n(config.get("top_n"), ["body", "rerank_config", "top_n"]) or older
     return Ranking(kind) if top_n is None else Ranking(kind, top_n)
+
+
+def _top_n(value: Any, place: list[str | int]) -> int | None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise invalid(place, "Input should be a whole number from 1 on", value)
+    return value
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -177,13 +180,23 @@ async def _pipelines(cloud: LocalCloud, body: Mapping[str, Any]) -> list[dict[st
 
 
 def _entries(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    from llama_cloud_ext.wire.models.retrieval import RetrieverPipeline
-
     entries = body.get("pipelines") or []
     if not isinstance(entries, list):
         raise invalid(["body", "pipelines"], "Input should be a valid list", entries, "list_type")
     for position, entry in enumerate(entries):
-        check_model(RetrieverPipeline, entry, ["body", "pipelines", position])
+        place: list[str | int] = ["body", "pipelines", position]
+        if not isinstance(entry, dict):
+            raise invalid(place, "Input should be a valid dictionary", entry, "dict_type")
+        if not isinstance(entry.get("pipeline_id"), str):
+            raise invalid([*place, "pipeline_id"], "Input should be a valid string", entry.get("pipeline_id"))
+        for name in ("name", "description"):
+            if not isinstance(entry.get(name), str | None):
+                raise invalid([*place, name], "Input should be a valid string", entry[name], "string_type")
+        preset = entry.get("preset_retrieval_parameters") or {}
+        place.append("preset_retrieval_parameters")
+        if not isinstance(preset, dict):
+            raise invalid(place, "Input should be a valid dictionary", preset, "dict_type")
+        check_preset(preset, place)
     return entries
 
 
