@@ -94,8 +94,12 @@ async def receive_upload(request: Request, path: Path, threads: Executor) -> Upl
         await loop.run_in_executor(threads, receiver.close)
 
 
-async def receive_body(request: Request) -> bytes:
-    """Read a JSON body, at most `LARGEST_FIELD` bytes of it.
+async def receive_body(request: Request, *, largest: int = LARGEST_FIELD) -> bytes:
+    """Read a JSON body.
+
+    Args:
+        request: The request.
+        largest: The most bytes it may have.
 
     Raises:
         RequestError: 413 for a larger one.
@@ -103,8 +107,8 @@ async def receive_body(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_FIELD:
-            raise RequestError(413, f"Request body exceeds {LARGEST_FIELD // 2**20}MB limit.")
+        if len(body) > largest:
+            raise RequestError(413, f"Request body exceeds {largest // 2**20}MB limit.")
     return bytes(body)
 
 

@@ -57,7 +57,7 @@ def text_splitter(transform: Transform, embedder: Embedder | None) -> SplitText:
 def sentences(text: str) -> list[str]:
     """The sentences of a text, with the space behind them; joined, they are the text.
 
-    Ten times as fast as NLTK's Punkt, the splitter's own choice, which would take most of the time of ingestion. Where a sentence
+    Ten times as fast as NLTK's Punkt, the splitter's own choice, which would take most of the time. Where a sentence
     ends matters at the ends of chunks only.
 
     Example:
