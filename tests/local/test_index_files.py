@@ -1,4 +1,4 @@
-"""The files of LlamaCloudIndex on local LlamaCloud: from everywhere, listed, taken out, and a folder kept up to date."""
+"""Files and folders of `LlamaCloudIndex`, as its users bring them, on local LlamaCloud."""
 
 from __future__ import annotations
 
