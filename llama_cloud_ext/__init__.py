@@ -1,4 +1,4 @@
-"""The LlamaIndex integration for LlamaCloud: readers, and a LlamaCloud that runs on your own machine.
+"""The LlamaIndex integration for LlamaCloud: readers, indexes, retrievers, and a LlamaCloud for your own machine.
 
 Names are imported on first use, so that importing the package itself costs next to nothing.
 """
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         DownloadError,
         EmptyResultError,
         FailedItem,
+        IngestionError,
         JobCancelledError,
         JobDeadlineError,
         JobError,
@@ -36,14 +37,20 @@ if TYPE_CHECKING:
         TransportError,
         UnprocessableError,
     )
+    from llama_cloud_ext.index.composite_retriever import LlamaCloudCompositeRetriever
+    from llama_cloud_ext.index.files import IndexFile
+    from llama_cloud_ext.index.folder_refresh import FolderRefresh
+    from llama_cloud_ext.index.index import LlamaCloudIndex
+    from llama_cloud_ext.index.listing import alist_indexes, list_indexes
+    from llama_cloud_ext.index.retriever import LlamaCloudRetriever
     from llama_cloud_ext.parse.images import ParseImage
     from llama_cloud_ext.parse.job import ParseJob
     from llama_cloud_ext.parse.job_info import ParseJobInfo
     from llama_cloud_ext.parse.pages import ParsePage
-    from llama_cloud_ext.parse.progress import Progress
     from llama_cloud_ext.parse.reader import LlamaParseReader
     from llama_cloud_ext.parse.result import ParseResult
     from llama_cloud_ext.parse.tables import Table
+    from llama_cloud_ext.progress import Progress
     from llama_cloud_ext.wire.models.parse_configuration import (
         ProcessingControl,
         ProcessingOptions,
@@ -56,10 +63,21 @@ if TYPE_CHECKING:
         OutputOptions,
         PageRanges,
     )
+    from llama_cloud_ext.wire.models.retrieval import PresetRetrievalParams, ReRankConfig, RetrieverPipeline
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "RetrieverPipeline": "wire.models.retrieval",
+    "ReRankConfig": "wire.models.retrieval",
+    "PresetRetrievalParams": "wire.models.retrieval",
+    "LlamaCloudRetriever": "index.retriever",
+    "list_indexes": "index.listing",
+    "alist_indexes": "index.listing",
+    "LlamaCloudIndex": "index.index",
+    "FolderRefresh": "index.folder_refresh",
+    "IndexFile": "index.files",
+    "LlamaCloudCompositeRetriever": "index.composite_retriever",
     "AgenticOptions": "wire.models.parse_groups",
     "CropBox": "wire.models.parse_groups",
     "InputOptions": "wire.models.parse_groups",
@@ -73,7 +91,7 @@ _HOME = {
     "ParseResult": "parse.result",
     "ProcessingControl": "wire.models.parse_configuration",
     "ProcessingOptions": "wire.models.parse_configuration",
-    "Progress": "parse.progress",
+    "Progress": "progress",
     "Table": "parse.tables",
     "WebhookConfiguration": "wire.models.parse_configuration",
 }
@@ -89,12 +107,18 @@ __all__ = [
     "DownloadError",
     "EmptyResultError",
     "FailedItem",
+    "FolderRefresh",
+    "IndexFile",
+    "IngestionError",
     "InputOptions",
     "JobCancelledError",
     "JobDeadlineError",
     "JobError",
     "JobFailedError",
+    "LlamaCloudCompositeRetriever",
     "LlamaCloudError",
+    "LlamaCloudIndex",
+    "LlamaCloudRetriever",
     "LlamaParseReader",
     "NotFoundError",
     "OutputOptions",
@@ -108,18 +132,23 @@ __all__ = [
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "PlanLimitError",
+    "PresetRetrievalParams",
     "ProcessingControl",
     "ProcessingOptions",
     "Progress",
     "QuotaError",
     "RateLimitError",
+    "ReRankConfig",
     "RequestTimeoutError",
+    "RetrieverPipeline",
     "ServerError",
     "SourceError",
     "Table",
     "TransportError",
     "UnprocessableError",
     "WebhookConfiguration",
+    "alist_indexes",
+    "list_indexes",
 ]
 
 

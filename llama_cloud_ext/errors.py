@@ -19,6 +19,7 @@
     │   └── ServerError              5xx
     ├── JobError                     a job ended without a usable result: ``.job_id``, ``.code``, ``.reason``, ``.file``
     │   ├── JobFailedError
+    │   │   └── IngestionError       documents or files of an index failed: ``.failures`` has each with its reason
     │   ├── JobCancelledError
     │   ├── JobDeadlineError         still running at the deadline; it can be resumed by its id
     │   └── EmptyResultError         it succeeded, but no page holds anything
@@ -410,6 +411,25 @@ class FailedItem:
         return FailedItem, (self.source, _portable(self.error), self.job, self.index)
 
 
+class IngestionError(JobFailedError):
+    """Documents or files of an index could not be ingested; the others can be searched.
+
+    Args:
+        message: Overrides the text that is otherwise made from the failures.
+        failures: One record for each document or file that failed; ``source`` is its id or name.
+        **facts: As for `JobError`.
+    """
+
+    def __init__(self, message: str = "", *, failures: Sequence[FailedItem] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.failures = list(failures)
+
+    def _compose(self) -> str:
+        if not self.failures:
+            return super()._compose()
+        return _listed(f"{len(self.failures)} documents or files could not be ingested", self.failures)
+
+
 class PartialFailureError(LlamaCloudError):
     """Some inputs of a call failed; what succeeded is in ``.results``.
 
@@ -437,9 +457,13 @@ class PartialFailureError(LlamaCloudError):
         self.total = max(len(self.results), len(self.failures)) if total is None else total
 
     def _compose(self) -> str:
-        shown = [f"  {item}".replace("\n", "\n    ") for item in self.failures[:5]]
-        more = [f"  … and {len(self.failures) - 5} more (see .failures)"] if len(self.failures) > 5 else []
-        return "\n".join([f"{len(self.failures)} of {self.total} inputs failed", *shown, *more])
+        return _listed(f"{len(self.failures)} of {self.total} inputs failed", self.failures)
+
+
+def _listed(headline: str, failures: Sequence[FailedItem]) -> str:
+    shown = [f"  {item}".replace("\n", "\n    ") for item in failures[:5]]
+    more = [f"  … and {len(failures) - 5} more (see .failures)"] if len(failures) > 5 else []
+    return "\n".join([headline, *shown, *more])
 
 
 # Every public name here is an error, or the record of one.

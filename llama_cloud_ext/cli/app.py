@@ -7,19 +7,23 @@ from typing import Annotated
 
 import typer
 
-from llama_cloud_ext.cli import jobs
+from llama_cloud_ext.cli import index, jobs
+from llama_cloud_ext.cli.ask import ask
 from llama_cloud_ext.cli.parse import parse
 from llama_cloud_ext.cli.serve import serve
 
 app = typer.Typer(
-    help="Parse files with LlamaCloud, or on this machine, from the command line.",
+    help="Parse files, index them and ask them, with LlamaCloud or on this machine.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(ask)
 app.command()(parse)
+app.command()(index.retrieve)
 app.command()(serve)
+app.add_typer(index.app, name="index")
 app.add_typer(jobs.app, name="jobs")
 
 
@@ -35,4 +39,4 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Parse files with LlamaCloud, or on this machine, from the command line."""
+    """Parse files, index them and ask them, with LlamaCloud or on this machine."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from llama_cloud_ext.cli.service import exit_codes
+from llama_cloud_ext.cli.service import component, exit_codes
 from llama_cloud_ext.errors import ConfigurationError
 
 
@@ -30,6 +30,22 @@ def serve(
     ] = None,
     tessdata: Annotated[
         Path | None, typer.Option("--tessdata", metavar="DIR", help="Tesseract data, for reading scans; else no OCR.")
+    ] = None,
+    embed_model: Annotated[
+        str | None,
+        typer.Option(
+            "--embed-model",
+            metavar="MODULE:NAME",
+            help="A LlamaIndex embedding model, or its class, for indexes; else a lexical one without a model.",
+        ),
+    ] = None,
+    reranker: Annotated[
+        str | None,
+        typer.Option(
+            "--reranker",
+            metavar="MODULE:NAME",
+            help="A LlamaIndex node postprocessor, or its class, that re-ranks; else a lexical one.",
+        ),
     ] = None,
     simulate: Annotated[
         list[str] | None,
@@ -54,6 +70,8 @@ def serve(
             api_key=None if api_key_env is None else _key_in(api_key_env),
             simulate=simulation_of(options) if options else None,
             tessdata=tessdata,
+            embed_model=None if embed_model is None else component(embed_model, "--embed-model"),
+            reranker=None if reranker is None else component(reranker, "--reranker"),
             on_start=typer.echo,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -45,6 +46,52 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+def connection(local: Path | None) -> dict[str, Any]:
+    """The connection arguments that a command's way to the service comes to.
+
+    Args:
+        local: Folder of local LlamaCloud; None for the service that the environment names.
+
+    Raises:
+        ConfigurationError: Nothing says where to go.
+    """
+    from llama_cloud_ext.wire.settings import Settings
+
+    base_url = None if local is None else f"local:{local}"
+    try:
+        Settings.resolve(base_url=base_url)
+    except ConfigurationError as error:
+        raise _with_local_hint(error) from None
+    return {} if base_url is None else {"base_url": base_url}
+
+
+def component(place: str, option: str) -> Any:
+    """A LlamaIndex component that a command line names.
+
+    Args:
+        place: "package.module:name"; a class or function is called without arguments.
+        option: The option that names it, for messages.
+
+    Returns:
+        The component.
+
+    Raises:
+        ConfigurationError: There is nothing of that name, or making it failed.
+    """
+    from importlib import import_module
+
+    module, _, name = place.partition(":")
+    try:
+        found = getattr(import_module(module), name)
+        return found() if isinstance(found, type | FunctionType) else found
+    except Exception as error:  # whatever somebody else's module does at its start
+        raise ConfigurationError(
+            f"{place} cannot be used: {type(error).__name__}: {error}",
+            option=option,
+            hint="Name a LlamaIndex component, or its class, as package.module:name.",
+        ) from error
+
+
 def reader(local: Path | None, **options: Any) -> LlamaParseReader:
     """Build the reader that a command works with.
 
@@ -65,6 +112,10 @@ def reader(local: Path | None, **options: Any) -> LlamaParseReader:
     try:
         return LlamaParseReader(**{name: value for name, value in options.items() if value is not None})
     except ConfigurationError as error:
-        if error.option == "api_key":
-            error.hint = "Set LLAMA_CLOUD_API_KEY (keys start with llx-), or add --local DIR, which needs no account."
-        raise
+        raise _with_local_hint(error) from None
+
+
+def _with_local_hint(error: ConfigurationError) -> ConfigurationError:
+    if error.option == "api_key":
+        error.hint = "Set LLAMA_CLOUD_API_KEY (keys start with llx-), or add --local DIR, which needs no account."
+    return error

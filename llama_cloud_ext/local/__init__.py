@@ -5,7 +5,7 @@ its job runner and, in `engine`, the parsing itself. Nothing in here knows of ou
 official SDK. `wire/` uses `local_transport` and nothing else of it.
 
 `create_app` makes the application, `serve` puts it on a port, `local_transport` reaches it without one, and
-`Simulation` gives it latency, rate limits and faults.
+`Simulation` gives it latency, rate limits and faults. `use_models` has it embed and re-rank with models of yours.
 """
 
 from __future__ import annotations
@@ -15,12 +15,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llama_cloud_ext.local.app import create_app as create_app
     from llama_cloud_ext.local.in_process import local_transport as local_transport
+    from llama_cloud_ext.local.in_process import use_models as use_models
     from llama_cloud_ext.local.server import serve as serve
     from llama_cloud_ext.local.simulation import Simulation as Simulation
 
-__all__ = ["Simulation", "create_app", "local_transport", "serve"]
+__all__ = ["Simulation", "create_app", "local_transport", "serve", "use_models"]
 
-_MODULES = {"Simulation": "simulation", "create_app": "app", "local_transport": "in_process", "serve": "server"}
+_MODULES = {
+    "Simulation": "simulation",
+    "create_app": "app",
+    "local_transport": "in_process",
+    "serve": "server",
+    "use_models": "in_process",
+}
 
 
 def __getattr__(name: str) -> Any:

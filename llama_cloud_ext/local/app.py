@@ -12,17 +12,42 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from llama_cloud_ext.local import files_routes, parse_routes, projects_routes
+from llama_cloud_ext.local import (
+    files_routes,
+    page_images_routes,
+    parse_routes,
+    pipeline_documents_routes,
+    pipeline_files_routes,
+    pipelines_routes,
+    projects_routes,
+    retrieval_routes,
+    retrievers_routes,
+)
 from llama_cloud_ext.local.answers import json_answer
 from llama_cloud_ext.local.cloud import LocalCloud
 from llama_cloud_ext.local.middleware import ErrorAnswers, KeyCheck, OpenCloud, SimulatedTrouble
 
 if TYPE_CHECKING:
+    from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.postprocessor.types import BaseNodePostprocessor
     from starlette.requests import Request
     from starlette.responses import Response
 
     from llama_cloud_ext.local.jobs import Engine
     from llama_cloud_ext.local.simulation import Simulation
+
+
+ROUTE_MODULES = (
+    files_routes,
+    page_images_routes,
+    parse_routes,
+    pipelines_routes,
+    pipeline_documents_routes,
+    pipeline_files_routes,
+    retrieval_routes,
+    retrievers_routes,
+    projects_routes,
+)
 
 
 def create_app(
@@ -32,6 +57,8 @@ def create_app(
     simulate: Simulation | None = None,
     tessdata: Path | None = None,
     engine: Engine | None = None,
+    embed_model: BaseEmbedding | None = None,
+    reranker: BaseNodePostprocessor | None = None,
 ) -> Starlette:
     """Make an ASGI application that answers as LlamaCloud does.
 
@@ -43,6 +70,9 @@ def create_app(
         simulate: Latency, limits and faults to pretend.
         tessdata: Folder of Tesseract data, for OCR; None for no OCR.
         engine: A stand-in for `llama_cloud_ext.local.engine.parse_document`.
+        embed_model: The LlamaIndex embedding model of indexes. The default is lexical: it needs no model and no
+            network, and finds words and their parts, not meaning.
+        reranker: The LlamaIndex node postprocessor that orders what was found. The default is lexical too.
 
     Returns:
         The application.
@@ -52,7 +82,10 @@ def create_app(
         >>> app.state.cloud.close()
     """
     folder = None if data is None else Path(data).absolute()
-    return app_for(LocalCloud(folder, simulation=simulate, tessdata=tessdata, engine=engine), api_key=api_key)
+    cloud = LocalCloud(
+        folder, simulation=simulate, tessdata=tessdata, engine=engine, embed_model=embed_model, reranker=reranker
+    )
+    return app_for(cloud, api_key=api_key)
 
 
 def app_for(cloud: LocalCloud, *, api_key: str | None = None) -> Starlette:
@@ -79,7 +112,7 @@ def app_for(cloud: LocalCloud, *, api_key: str | None = None) -> Starlette:
         middleware.append(Middleware(KeyCheck, api_key=api_key))
     middleware.append(Middleware(OpenCloud, cloud=cloud))
     app = Starlette(
-        routes=[*files_routes.ROUTES, *parse_routes.ROUTES, *projects_routes.ROUTES],
+        routes=[route for module in ROUTE_MODULES for route in module.ROUTES],
         middleware=middleware,
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,

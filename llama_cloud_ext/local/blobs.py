@@ -1,6 +1,7 @@
 """The content folder: uploads, job sources and results, named by ids and never by what a client sent.
 
-Layout below the data folder: `files/<file id>`, `sources/<job id>`, `results/<result id>/…`, `incoming/<random>`.
+Layout below the data folder: `files/<file id>`, `page_images/<file id>/…`, `sources/<job id>`,
+`results/<result id>/…`, `incoming/<random>`.
 What `keep` has moved is on disk for good: the content and the folder entry are both flushed.
 """
 
@@ -16,7 +17,7 @@ from pathlib import Path
 ORPHAN_AGE = 3600.0
 """Seconds after which a blob that no record knows is left over from a crash and may go."""
 
-FOLDERS = ("files", "sources", "results", "incoming")
+FOLDERS = ("files", "page_images", "sources", "results", "incoming")
 
 
 class Blobs:
@@ -43,6 +44,14 @@ class Blobs:
     def file(self, file_id: str) -> Path:
         """Where the content of a file is."""
         return self._root / "files" / file_id
+
+    def page_images(self, file_id: str) -> Path:
+        """The folder of the images of a file's pages, which is made when they are."""
+        return self._root / "page_images" / file_id
+
+    def all_page_images(self) -> list[Path]:
+        """The folders of page images that exist."""
+        return list((self._root / "page_images").iterdir())
 
     def source(self, job_id: str) -> Path:
         """Where the source of an unfinished job is."""

@@ -16,13 +16,21 @@ from typing import TYPE_CHECKING, TypeVar
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local.blobs import Blobs
 from llama_cloud_ext.local.database import NewerSchemaError
+from llama_cloud_ext.local.ingestion import IngestionRunner
 from llama_cloud_ext.local.jobs import Engine, JobRunner
+from llama_cloud_ext.local.page_images import PageImages
+from llama_cloud_ext.local.pipeline_store import PipelineStore
 from llama_cloud_ext.local.presigned import Signer
+from llama_cloud_ext.local.retrieval import Embedder, Reranker, Searcher
+from llama_cloud_ext.local.retriever_store import RetrieverStore
 from llama_cloud_ext.local.store import ProjectRecord, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
+
+    from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
     from llama_cloud_ext.local.simulation import Simulation
 
@@ -43,6 +51,8 @@ class LocalCloud:
         simulation: Trouble to pretend, or None.
         tessdata: Folder of OCR data, or None for no OCR.
         engine: A stand-in for the engine, or None.
+        embed_model: The LlamaIndex embedding model of indexes; None for the lexical default.
+        reranker: The LlamaIndex node postprocessor that re-ranks; None for the lexical default.
     """
 
     def __init__(
@@ -52,11 +62,15 @@ class LocalCloud:
         simulation: Simulation | None = None,
         tessdata: Path | None = None,
         engine: Engine | None = None,
+        embed_model: BaseEmbedding | None = None,
+        reranker: BaseNodePostprocessor | None = None,
     ) -> None:
         self.data = data
         self.simulation = simulation
         self._tessdata = tessdata
         self._engine = engine
+        self._embed_model = embed_model
+        self._reranker = reranker
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._opened = False
@@ -110,9 +124,11 @@ class LocalCloud:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.blobs = Blobs(self.root)
         self.signer = Signer.of_folder(self.root)
-        self.store = Store(self.root / "llamacloud.sqlite3")
+        database = self.root / "llamacloud.sqlite3"
+        self.store = Store(database)
         self.project: ProjectRecord = self.store.project().result()
         self.blobs.sweep(self.store.known_blobs().result())
+        self.page_images = PageImages(self.blobs, self.threads, engine=self._engine)
         self.runner = JobRunner(
             self.root,
             self.store,
@@ -120,6 +136,14 @@ class LocalCloud:
             engine=self._engine,
             simulation=self.simulation,
             tessdata=self._tessdata,
+        )
+        self.pipelines = PipelineStore(self.store.database)
+        self.retrievers = RetrieverStore(self.store.database, self.project.id)
+        self.embedder = Embedder(self._embed_model)
+        self.reranker = Reranker(self._reranker)
+        self.searcher = Searcher(database, self.embedder, self.reranker)
+        self.ingestion = IngestionRunner(
+            self.root, self.store, self.blobs, self.embedder, engine=self._engine, tessdata=self._tessdata
         )
 
     def close(self) -> None:
@@ -131,7 +155,10 @@ class LocalCloud:
                 return
             self._closed = True
             if self._opened:
+                self.ingestion.close()
                 self.runner.close()
+                self.searcher.close()
+                self.page_images.close()
                 self.store.close()
                 if self.data is None:
                     shutil.rmtree(self.root, ignore_errors=True)

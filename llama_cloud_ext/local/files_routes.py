@@ -148,7 +148,8 @@ async def delete_file(request: Request) -> Response:
     record = await _known_file(request)
     if not await wait_for(cloud.store.delete_file(record.id)):
         raise RequestError(404, "File not found")
-    await cloud.in_thread(cloud.blobs.delete, cloud.blobs.file(record.id))
+    for blob in (cloud.blobs.file(record.id), cloud.blobs.page_images(record.id)):
+        await cloud.in_thread(cloud.blobs.delete, blob)
     return Response(status_code=204)
 
 

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from llama_cloud_ext.errors import ConfigurationError
@@ -22,10 +22,13 @@ from llama_cloud_ext.local.simulation import Simulation, simulation_of
 
 if TYPE_CHECKING:
     import httpx
+    from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
 MEMORY = ":memory:"
 
 _lock = threading.Lock()
+_models: dict[Path | None, dict[str, Any]] = {}
 _open: dict[tuple[int, str], _SharedCloud] = {}
 
 
@@ -98,9 +101,39 @@ def local_transport(address: str) -> httpx.AsyncBaseTransport:
     with _lock:
         shared = _open.get(key)
         if shared is None:
-            shared = _open[key] = _SharedCloud(LocalCloud(folder, simulation=simulation))
+            shared = _open[key] = _SharedCloud(LocalCloud(folder, simulation=simulation, **_models.get(folder, {})))
         shared.users += 1
     return LocalTransport(key, shared.cloud)
+
+
+def use_models(
+    address: str, *, embed_model: BaseEmbedding | None = None, reranker: BaseNodePostprocessor | None = None
+) -> None:
+    """Have a `local:` address embed and re-rank with models of yours, in this process.
+
+    Call it before the address is used for the first time. An index that was embedded by another model says so when it
+    is asked; `sync` on the index embeds it anew.
+
+    Args:
+        address: `local:DIR` or `local::memory:`.
+        embed_model: Any LlamaIndex embedding model; None for the lexical default.
+        reranker: Any LlamaIndex node postprocessor; None for the lexical default.
+
+    Raises:
+        ConfigurationError: The address is in use already, or is none.
+
+    Example:
+        >>> from llama_index.core import MockEmbedding
+        >>> use_models("local:./.my-llamacloud", embed_model=MockEmbedding(embed_dim=8))
+    """
+    folder, _ = parse_address(address)
+    with _lock:
+        if any(pid == os.getpid() and shared.cloud.data == folder for (pid, _), shared in _open.items()):
+            raise ConfigurationError(
+                f"{address} is in use already, with the models it was opened with",
+                hint="Call use_models() before anything uses the address.",
+            )
+        _models[folder] = {"embed_model": embed_model, "reranker": reranker}
 
 
 def parse_address(address: str) -> tuple[Path | None, Simulation | None]:

@@ -210,7 +210,7 @@ class JobRunner:
                 "DOCUMENT_TOO_LARGE",
                 f"the process was killed {MOST_ATTEMPTS} times while parsing this file, most likely for lack of memory",
             )
-        engine = self._engine or _real_engine()
+        engine = self._engine or real_engine()
         configuration = job.configuration
         path, name = self._blobs.source(job.id), job.name
         fetched: Path | None = None
@@ -276,7 +276,8 @@ def _check_failed_pages(result: EngineResult, configuration: dict[str, Any]) -> 
         )
 
 
-def _real_engine() -> Engine:
+def real_engine() -> Engine:
+    """`parse_document`, loaded at its first use."""
     # Its native library takes tens of milliseconds to load, and tests with their own engine never need it.
     from llama_cloud_ext.local.engine import parse_document
 

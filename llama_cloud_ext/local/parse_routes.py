@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 import uuid
-from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -26,8 +22,9 @@ from llama_cloud_ext.local.results import (
     open_inline,
     read_images,
 )
+from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.source_fetching import name_of_url
-from llama_cloud_ext.local.store import COMPLETED, PENDING, RUNNING, STATUSES, JobRecord
+from llama_cloud_ext.local.store import COMPLETED, STATUSES, JobRecord
 from llama_cloud_ext.local.uploads import receive_body, receive_upload
 from llama_cloud_ext.local.validation import (
     check_configuration,
@@ -46,12 +43,6 @@ if TYPE_CHECKING:
     from llama_cloud_ext.local.cloud import LocalCloud
 
 NOT_FOUND = "Parse job not found"
-
-LONGEST_LOOK = 0.5
-"""Seconds that the answer about an unfinished job waits at most for a job to end."""
-
-LOOK_PER_AGE = 5.0
-"""The same as a multiple of the job's age: who asks just after creating it hears at once."""
 
 
 async def create_job(request: Request) -> Response:
@@ -194,16 +185,13 @@ async def _accept(cloud: LocalCloud, job_id: str, name: str, configuration: dict
 
 
 async def _settling_job(request: Request) -> JobRecord:
-    """The job, after a moment in which it may end: whoever polls hears of the end at once, not at his next look."""
+    """The job, after a moment in which it may end."""
     cloud = cloud_of(request)
-    with cloud.runner.ends.listen() as ended:
-        job = await _known_job(request)
-        if job.status not in (PENDING, RUNNING) or cloud.simulation is not None:  # a simulation answers as the service
-            return job
-        age = time.time() - datetime.fromisoformat(job.created_at.replace("Z", "+00:00")).timestamp()
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(ended.wait(), min(LONGEST_LOOK, LOOK_PER_AGE * max(age, 0.0)))
-    return await _known_job(request)
+    if cloud.simulation is not None:  # a simulation answers as the service
+        return await _known_job(request)
+    return await settled(
+        lambda: _known_job(request), cloud.runner.ends, lambda job: job.finished, lambda job: job.created_at
+    )
 
 
 async def _known_job(request: Request) -> JobRecord:

@@ -17,6 +17,9 @@ from llama_cloud_ext.local.app import create_app
 from llama_cloud_ext.local.middleware import LoopbackOnly, is_loopback
 
 if TYPE_CHECKING:
+    from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.postprocessor.types import BaseNodePostprocessor
+
     from llama_cloud_ext.local.jobs import Engine
     from llama_cloud_ext.local.simulation import Simulation
 
@@ -37,6 +40,8 @@ def serve(
     simulate: Simulation | None = None,
     tessdata: Path | None = None,
     engine: Engine | None = None,
+    embed_model: BaseEmbedding | None = None,
+    reranker: BaseNodePostprocessor | None = None,
     on_start: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a data folder until SIGINT or SIGTERM.
@@ -49,6 +54,8 @@ def serve(
         simulate: Latency, limits and faults to pretend.
         tessdata: Folder of Tesseract data, for OCR.
         engine: A stand-in for the engine.
+        embed_model: The LlamaIndex embedding model of indexes; None for the lexical default.
+        reranker: The LlamaIndex node postprocessor that re-ranks; None for the lexical default.
         on_start: Called with the base URL once the server answers.
 
     Raises:
@@ -66,7 +73,15 @@ def serve(
         raise ConfigurationError(
             f"listening on {host} needs an API key", hint="pass api_key= (--api-key), or listen on 127.0.0.1"
         )
-    app = create_app(data, api_key=api_key, simulate=simulate, tessdata=tessdata, engine=engine)
+    app = create_app(
+        data,
+        api_key=api_key,
+        simulate=simulate,
+        tessdata=tessdata,
+        engine=engine,
+        embed_model=embed_model,
+        reranker=reranker,
+    )
     if not api_key:
         app.add_middleware(LoopbackOnly)
     app.state.cloud.open()

@@ -17,8 +17,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from llama_cloud_ext.local import work_leases
 from llama_cloud_ext.local.database import Database
-from llama_cloud_ext.local.leases import STALLED_SECONDS
 
 PENDING, RUNNING, COMPLETED, FAILED, CANCELLED = "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"
 STATUSES = (PENDING, RUNNING, COMPLETED, FAILED, CANCELLED)
@@ -94,6 +94,11 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path)
+
+    @property
+    def database(self) -> Database:
+        """The database, which other stores of the same folder use too."""
+        return self._database
 
     def close(self) -> None:
         """Finish pending work and close the database."""
@@ -262,8 +267,7 @@ class Store:
 
     def other_owners(self, owner: str) -> Future[list[str]]:
         """Everyone else who holds a lease."""
-        select = "SELECT DISTINCT owner FROM jobs WHERE status = ? AND owner <> ?"
-        return self._database.read(lambda connection: [row[0] for row in connection.execute(select, (RUNNING, owner))])
+        return self._database.read(lambda connection: work_leases.other_owners(connection, "jobs", RUNNING, owner))
 
     def claim_job(
         self, owner: str, lease: float, *, gone: Sequence[str] = (), alive: Sequence[str] = ()
@@ -279,13 +283,10 @@ class Store:
         Returns:
             The job, now RUNNING and owned, or None when there is nothing to do.
         """
-        expired = (
-            f"(lease_expires < ? AND owner NOT IN ({', '.join('?' * len(alive))})) OR lease_expires < ? "
-            f"OR owner IN ({', '.join('?' * len(gone))})"
-        )
+        lease_ended, ends = work_leases.expired(gone=gone, alive=alive)
         # Asking with a read first keeps idle polling from taking the write lock.
         waiting = (
-            f"SELECT id FROM jobs WHERE status = 'PENDING' OR (status = 'RUNNING' AND ({expired})) "  # noqa: S608 - the parts are ours, values are bound
+            f"SELECT id FROM jobs WHERE status = 'PENDING' OR (status = 'RUNNING' AND {lease_ended}) "  # noqa: S608 - the parts are ours, values are bound
             "ORDER BY sequence LIMIT 1"
         )
         update = (
@@ -294,13 +295,11 @@ class Store:
         )
 
         def look(connection: sqlite3.Connection) -> JobRecord | None:
-            now = time.time()
-            ends = (now, *alive, now - STALLED_SECONDS, *gone)
             if connection.execute(waiting, ends).fetchone() is None:
                 return None
             connection.execute("BEGIN IMMEDIATE")
             try:
-                row = connection.execute(update, (owner, now + lease, timestamp(), *ends)).fetchone()
+                row = connection.execute(update, (owner, time.time() + lease, timestamp(), *ends)).fetchone()
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
@@ -313,10 +312,7 @@ class Store:
         """Renew every lease of an owner; returns the ids it still holds (others were cancelled or taken over)."""
 
         def work(connection: sqlite3.Connection) -> set[str]:
-            rows = connection.execute(
-                "UPDATE jobs SET lease_expires = ? WHERE owner = ? AND status = ? RETURNING id",
-                (time.time() + lease, owner, RUNNING),
-            )
+            rows = work_leases.renew(connection, "jobs", RUNNING, owner, lease)
             return {row["id"] for row in rows}
 
         return self._database.write(work)
@@ -324,14 +320,7 @@ class Store:
     def release_leases(self, owner: str) -> Future[None]:
         """Put an owner's unfinished jobs back in the queue, as if never started."""
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "UPDATE jobs SET status = ?, owner = NULL, lease_expires = NULL, attempts = attempts - 1 "
-                "WHERE owner = ? AND status = ?",
-                (PENDING, owner, RUNNING),
-            )
-
-        return self._database.write(work)
+        return self._database.write(lambda connection: work_leases.release(connection, "jobs", PENDING, RUNNING, owner))
 
     def finish_job(
         self, job_id: str, owner: str, *, result_id: str | None = None, error_message: str | None = None

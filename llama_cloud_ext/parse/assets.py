@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from llama_cloud_ext.errors import DownloadError
-from llama_cloud_ext.parse.images import SNIFFED_BYTES, ParseImage, image_type, image_url, safe_stems
+from llama_cloud_ext.parse.images import ParseImage, image_url, safe_stems
 from llama_cloud_ext.wire.downloads import DATA_URL, Download, data_url, read_data_url
+from llama_cloud_ext.wire.image_types import SNIFFED_BYTES, image_type
 from llama_cloud_ext.wire.io_loop import in_thread
 from llama_cloud_ext.wire.models.parse_response import ParseResponse, ResultFile
 from llama_cloud_ext.wire.models.tolerant import as_elements, as_mapping

@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
 from llama_index.core.instrumentation.events import BaseEvent
-from llama_index_instrumentation import get_dispatcher
-
-dispatcher = get_dispatcher(__name__)
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def span(method: _Method) -> _Method:
-    """Make each call a span, as `dispatcher.span` does; editors and type checkers keep the method's signature."""
-    return cast("_Method", dispatcher.span(method))
 
 
 class ParseJobSubmittedEvent(BaseEvent):

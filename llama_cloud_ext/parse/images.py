@@ -14,38 +14,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from llama_cloud_ext.parse.metadata import SourceIdentity, box_json, clean_text, excluded_keys
+from llama_cloud_ext.wire.image_types import TYPE_OF_SUFFIX
 from llama_cloud_ext.wire.models.parse_response import ImageRecord, ParseResponse
 from llama_cloud_ext.wire.models.tolerant import as_integer
 
 if TYPE_CHECKING:
     from llama_index.core.schema import ImageDocument
-
-# File types by their first bytes: (offset, bytes, mimetype, suffix).
-_SIGNATURES = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png", ".png"),
-    (0, b"\xff\xd8\xff", "image/jpeg", ".jpg"),
-    (0, b"GIF8", "image/gif", ".gif"),
-    (8, b"WEBP", "image/webp", ".webp"),
-    (0, b"II*\x00", "image/tiff", ".tiff"),
-    (0, b"MM\x00*", "image/tiff", ".tiff"),
-    (4, b"ftypavif", "image/avif", ".avif"),
-    (4, b"ftypheic", "image/heic", ".heic"),
-    (0, b"\x00\x00\x00\x0cjP  ", "image/jp2", ".jp2"),
-    (0, b"\xffO\xffQ", "image/jp2", ".j2k"),
-)
-_SUFFIX_OF_TYPE = {mimetype: suffix for _, _, mimetype, suffix in reversed(_SIGNATURES)} | {
-    "image/bmp": ".bmp",
-    "image/jpg": ".jpg",
-    "image/svg+xml": ".svg",
-    "image/x-emf": ".emf",
-    "image/x-wmf": ".wmf",
-}
-_TYPE_OF_SUFFIX = {suffix: mimetype for mimetype, suffix in _SUFFIX_OF_TYPE.items() if mimetype != "image/jpg"} | {
-    ".jpeg": "image/jpeg",
-    ".tif": "image/tiff",
-}
-# How many first bytes `image_type` wants to see (an SVG may start with a long comment).
-SNIFFED_BYTES = 1024
 
 # "page_3.png", "page-3-image-1.jpg". Not "img_p2_5.png", which counts from 0 or from 1, depending on who named it.
 _PAGE_IN_NAME = re.compile(r"(?:^|[^a-z])page[_-]?(\d+)", re.IGNORECASE)
@@ -84,7 +58,7 @@ class ParseImage:
         declared = (self.content_type or "").split(";")[0].strip().lower()
         if declared.startswith("image/"):
             return "image/jpeg" if declared == "image/jpg" else declared
-        return _TYPE_OF_SUFFIX.get(PurePosixPath(self.filename).suffix.lower(), "image/png")
+        return TYPE_OF_SUFFIX.get(PurePosixPath(self.filename).suffix.lower(), "image/png")
 
 
 def read_images(
@@ -170,31 +144,6 @@ def page_in_name(filename: str) -> int | None:
     return int(found[1][:9]) if found else None
 
 
-def image_type(head: bytes, declared: str | None) -> tuple[str, str] | None:
-    """Tell what kind of image these bytes are.
-
-    Args:
-        head: The first `SNIFFED_BYTES` of the content.
-        declared: The content type that came with it, trusted only where the bytes say nothing.
-
-    Returns:
-        Mimetype and suffix, or None when it is no image (an error message in JSON, XML or HTML).
-    """
-    for offset, signature, mimetype, suffix in _SIGNATURES:
-        if head.startswith(signature, offset):
-            return mimetype, suffix
-    # Two letters alone would take any text that starts with them; the reserved bytes behind the size are always zero.
-    if head.startswith(b"BM") and head[6:10] == bytes(4):
-        return "image/bmp", ".bmp"
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if b"<svg" in text and text.startswith(b"<"):
-        return "image/svg+xml", ".svg"
-    declared = (declared or "").split(";")[0].strip().lower()
-    if declared.startswith("image/") and not text.startswith((b"{", b"[", b"<")) and _looks_binary(head):
-        return declared, _SUFFIX_OF_TYPE.get(declared, ".bin")
-    return None
-
-
 def safe_stems(filenames: Iterable[str]) -> list[str]:
     """Make file names (without suffix) from names that a server gave.
 
@@ -226,7 +175,7 @@ def safe_stem(filename: str) -> str:
     """
     name = clean_text(filename.replace("\\", "/").rsplit("/", 1)[-1])
     stem, dot, suffix = name.rpartition(".")
-    if not dot or not stem.strip(". ") or f".{suffix.lower()}" not in (*_TYPE_OF_SUFFIX, ".bin"):
+    if not dot or not stem.strip(". ") or f".{suffix.lower()}" not in (*TYPE_OF_SUFFIX, ".bin"):
         stem = name
     stem = _UNSAFE.sub("_", stem).strip(". ")
     stem = stem.encode()[:_MAX_NAME_BYTES].decode(errors="ignore").strip(". ")
@@ -295,7 +244,3 @@ def image_metadata(image: ParseImage, page_count: int) -> dict[str, Any]:
     if image.bbox:
         metadata["bbox"] = box_json([image.bbox], None, None)
     return metadata
-
-
-def _looks_binary(head: bytes) -> bool:
-    return any(byte < 9 or 13 < byte < 32 for byte in head)

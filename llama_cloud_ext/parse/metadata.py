@@ -14,15 +14,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha1
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+
+from llama_cloud_ext.ids import stable_id
 
 if TYPE_CHECKING:
     from llama_cloud_ext.wire.sources import Source
-
-# The namespace of every id made here. Changing it changes every id of every user's index: never do.
-NAMESPACE = UUID("5b1f3a52-6a0e-5c52-9d0f-3f0c6f7a2e11")
 
 # What SimpleDirectoryReader hides from embedding and LLM texts: the same here, so that documents read alike either way.
 _HIDDEN_FILE_KEYS = ("file_name", "file_type", "file_size", "creation_date", "last_modified_date", "last_accessed_date")
@@ -102,7 +99,7 @@ class SourceIdentity:
 
     def document_id(self) -> str:
         """Give the id of the whole document."""
-        return _stable_id(self.identity)
+        return stable_id(self.identity)
 
     def page_id(self, page_number: int) -> str:
         """Give the id of one page's Document.
@@ -110,7 +107,7 @@ class SourceIdentity:
         Args:
             page_number: 1-based.
         """
-        return _stable_id(f"{self.identity}\npage {page_number}")
+        return stable_id(f"{self.identity}\npage {page_number}")
 
     def item_id(self, page_number: int, path: str) -> str:
         """Give the id of a structured item (a node, a table).
@@ -119,7 +116,7 @@ class SourceIdentity:
             page_number: 1-based.
             path: Place of the item on its page, such as "4" or "4.0".
         """
-        return _stable_id(f"{self.identity}\npage {page_number}\nitem {path}")
+        return stable_id(f"{self.identity}\npage {page_number}\nitem {path}")
 
     def image_id(self, page_number: int | None, filename: str) -> str:
         """Give the id of an image.
@@ -128,7 +125,7 @@ class SourceIdentity:
             page_number: 1-based; None when the service does not tell the page.
             filename: The image's name on the service.
         """
-        return _stable_id(f"{self.identity}\npage {page_number}\nimage {filename}")
+        return stable_id(f"{self.identity}\npage {page_number}\nimage {filename}")
 
     def metadata(self) -> dict[str, Any]:
         """Give a new dictionary of what all parts of the file share: the caller's metadata, file name and path.
@@ -229,13 +226,6 @@ def clean_text(value: str) -> str:
         The same string, with lone surrogates written as escapes so that different ones stay different.
     """
     return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
-
-
-def _stable_id(name: str) -> str:
-    """`str(uuid5(NAMESPACE, name))`, several times as fast: results have ten thousand pages."""
-    digits = sha1(NAMESPACE.bytes + name.encode("utf-8", "backslashreplace"), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def _scalar(value: Any) -> Any:

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from llama_cloud_ext.errors import FailedItem, PartialFailureError
+from llama_cloud_ext.instrumentation import dispatcher
 from llama_cloud_ext.parse.events import (
     ParseJobCompletedEvent,
     ParseJobFailedEvent,
     ParseJobSubmittedEvent,
-    dispatcher,
 )
 from llama_cloud_ext.parse.job import ParseJob
 from llama_cloud_ext.parse.result import ParseResult

@@ -11,17 +11,17 @@ from llama_index.core.schema import Document
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem
+from llama_cloud_ext.instrumentation import span
 from llama_cloud_ext.parse.assets import IMAGES, stored_assets
-from llama_cloud_ext.parse.events import span
-from llama_cloud_ext.parse.inputs import ExtraInfo, FilesInput, sort_out
 from llama_cloud_ext.parse.job import ParseJob
 from llama_cloud_ext.parse.options import ParseOptions, explain_unknown_option
 from llama_cloud_ext.parse.outcomes import Outcomes
 from llama_cloud_ext.parse.pipeline import Wanted
 from llama_cloud_ext.parse.prefetch import ReaderState
-from llama_cloud_ext.parse.progress import ShowProgress
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.parse.runner import Outcome, ParseRunner
+from llama_cloud_ext.progress import ShowProgress
+from llama_cloud_ext.wire.inputs import ExtraInfo, FilesInput, sort_out
 from llama_cloud_ext.wire.io_loop import in_thread, iterate, iterate_async, run, run_async
 from llama_cloud_ext.wire.models.strict import invalid_options
 from llama_cloud_ext.wire.settings import ConnectionOptions, refuse_unpicklable

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, LlamaCloudError
-from llama_cloud_ext.parse.inputs import Input
 from llama_cloud_ext.parse.job import ParseJob
 from llama_cloud_ext.parse.metadata import SourceIdentity
 from llama_cloud_ext.parse.partition import parse_in_parts
 from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline, Wanted, label
 from llama_cloud_ext.parse.prefetch import Key, ReaderState
-from llama_cloud_ext.parse.progress import ProgressReport, ShowProgress
 from llama_cloud_ext.parse.result import ParseResult
+from llama_cloud_ext.progress import ProgressReport, ShowProgress
 from llama_cloud_ext.wire import parse
+from llama_cloud_ext.wire.inputs import Input
 from llama_cloud_ext.wire.io_loop import in_thread
 from llama_cloud_ext.wire.models.parse_configuration import ParseConfiguration
 from llama_cloud_ext.wire.paging import first

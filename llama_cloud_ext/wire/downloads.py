@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,13 +55,26 @@ class Downloader:
         client: Sends the requests.
         settings: The user's headers and timeout.
         policy: The patience.
+        private_headers: Sent to the service's own host instead of the user's headers without authorisation.
+        follow_redirects: Whether redirects are followed; if not, one is an error.
     """
 
-    def __init__(self, client: HttpClient, settings: Settings, policy: RetryPolicy) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        settings: Settings,
+        policy: RetryPolicy,
+        *,
+        private_headers: Mapping[str, str] | None = None,
+        follow_redirects: bool = True,
+    ) -> None:
         self._client = client
         self._timeout = settings.timeout
         self._policy = replace(policy, attempts=_ATTEMPTS)
-        self._private_headers = {name: value for name, value in settings.headers if name.lower() != "authorization"}
+        self._private_headers: Mapping[str, str] = private_headers or {}
+        if private_headers is None:
+            self._private_headers = {name: value for name, value in settings.headers if name.lower() != "authorization"}
+        self._follow_redirects = follow_redirects
 
     async def to_memory(self, url: str) -> Download:
         """Fetch a file into memory.
@@ -133,6 +146,7 @@ class Downloader:
                 headers={"Accept": "*/*", "Accept-Encoding": "identity"},
                 private_headers=self._private_headers,
                 timeout=self._timeout,
+                follow_redirects=self._follow_redirects,
             ) as response:
                 if not response.is_success:
                     raise _refused(response.status_code, explain_content(await response.aread()), url)

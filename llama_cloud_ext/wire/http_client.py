@@ -66,6 +66,7 @@ class HttpClient:
         private_headers: Mapping[str, str],
         timeout: float,
         content: bytes | AsyncIterable[bytes] | None = None,
+        follow_redirects: bool = True,
     ) -> AsyncIterator[httpx.Response]:
         """Send one request and follow its redirects; the answer's body is still unread inside the context.
 
@@ -76,6 +77,7 @@ class HttpClient:
             private_headers: Sent to the service's own origin alone: authorisation, and what the user added.
             timeout: Seconds for connecting and for each wait.
             content: The body; iterated anew for each send.
+            follow_redirects: Whether redirects are followed; if not, one is the answer.
 
         Raises:
             TransportError: No complete answer came back, also while the caller reads the body.
@@ -101,7 +103,7 @@ class HttpClient:
                         (time.monotonic() - started) * 1000,
                     )
                     location = response.headers.get("location")
-                    if response.status_code not in _REDIRECTS or not location:
+                    if response.status_code not in _REDIRECTS or not location or not follow_redirects:
                         yield response
                         return
                 finally:

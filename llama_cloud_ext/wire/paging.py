@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.wire.models.tolerant import as_mapping, as_objects
+from llama_cloud_ext.wire.models.tolerant import as_integer, as_mapping, as_objects
 
 if TYPE_CHECKING:
-    from llama_cloud_ext.wire.transport import Connection
+    from llama_cloud_ext.wire.transport import Connection, Scope
 
 
 async def iterate_pages(
@@ -47,6 +48,51 @@ async def iterate_pages(
             return
         seen.add(following)
         token = following
+
+
+async def iterate_offsets(
+    connection: Connection,
+    path: str,
+    *,
+    key: str,
+    offset: str,
+    params: Mapping[str, Any],
+    page_size: int,
+    scoped: Scope = True,
+) -> AsyncIterator[dict[str, Any]]:
+    """Every object of an older list endpoint, which counts from an offset.
+
+    Ends with an empty page, at the total where one is told, and where a page comes again: a deployment that ignores the
+    offset must not become endless. A short page ends nothing, as deployments have limits of their own.
+
+    Args:
+        connection: Where to ask.
+        path: The list's path.
+        key: Where the objects are in the answer; a bare list is read as well.
+        offset: What the service calls the number of objects to pass over.
+        params: The filters; sent again with each page.
+        page_size: Objects in one answer.
+        scoped: As for `Connection.request`.
+
+    Yields:
+        The objects as the service sent them; what is no object is passed over.
+    """
+    passed = 0
+    seen: set[str] = set()
+    while True:
+        query = {**params, offset: passed, "limit": page_size}
+        answer = await connection.request("GET", path, params=query, scoped=scoped)
+        items = list(as_objects(answer if isinstance(answer, list) else as_mapping(answer).get(key)))
+        page = json.dumps([item.get("id", item) for item in items], sort_keys=True, default=str)
+        if not items or page in seen:
+            return
+        for item in items:
+            yield item
+        seen.add(page)
+        passed += len(items)
+        total = as_integer(as_mapping(answer).get("total_count"))
+        if total is not None and passed >= total:
+            return
 
 
 async def first(records: AsyncIterator[dict[str, Any]], limit: int | None) -> AsyncIterator[dict[str, Any]]:

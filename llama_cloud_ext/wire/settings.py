@@ -10,7 +10,7 @@ import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, PrivateAttr, SecretStr
@@ -28,7 +28,7 @@ else:
     # Importing ssl costs milliseconds that nobody needs before the first request.
     VerifyTypes = Any
 
-__all__ = ["ConnectionOptions", "Settings"]
+__all__ = ["ConnectionArguments", "ConnectionOptions", "Settings"]
 
 DEFAULT_TIMEOUT = 60.0
 # Long enough to sit out a restart of the service or a full minute's rate window, twice.
@@ -208,6 +208,26 @@ if TYPE_CHECKING:
     Secret: TypeAlias = SecretStr | str
 else:
     Secret = SecretStr  # which a plain string becomes
+
+
+class ConnectionArguments(TypedDict, total=False):
+    """The arguments of everything that talks to LlamaCloud, for classes that are no pydantic models.
+
+    They are the fields of `ConnectionOptions`, which says what each one means.
+    """
+
+    api_key: SecretStr | str | None
+    base_url: str | None
+    region: Literal["na", "eu"] | None
+    project_id: str | None
+    organization_id: str | None
+    headers: dict[str, str] | None
+    verify: VerifyTypes
+    proxy: str | None
+    timeout: float
+    transport: Any
+    requests_per_minute: float | None
+    retry_budget: float
 
 
 class ConnectionOptions(BaseModel):

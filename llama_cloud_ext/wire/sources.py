@@ -168,6 +168,21 @@ def resolve_source(  # noqa: PLR0911  # one return per kind of input
     return _from_location(locate(path, fs, given=file), info, file)
 
 
+def source_of_download(content: Content, name: str, url: str) -> Source:
+    """A file that was fetched from a URL, to be uploaded. Blocking, as it may have to look into the content.
+
+    Args:
+        content: What was fetched.
+        name: Its file name; one without a suffix gets that of its content.
+        url: Where it came from.
+
+    Raises:
+        SourceError: It is empty or too large.
+    """
+    shown = url_without_secrets(url) or name
+    return _finish(content, shown, shown, [name], {}, label(name))
+
+
 def _from_web_url(url: str, info: dict[str, Any]) -> Source:
     location = url_without_secrets(url)
     if location is None:

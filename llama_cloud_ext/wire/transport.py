@@ -12,7 +12,7 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from pydantic_core import from_json
@@ -31,9 +31,10 @@ from llama_cloud_ext.wire.settings import Settings
 if TYPE_CHECKING:
     from llama_cloud_ext.wire.multipart import MultipartBody
 
-__all__ = ["JSON", "Connection", "Download", "Pool", "connection_for"]
+__all__ = ["JSON", "Connection", "Download", "Pool", "Scope", "connection_for"]
 
 JSON = Any
+Scope = bool | Literal["project"]
 
 # Decoding this much JSON takes about a millisecond; more of it would hold up every other request of the loop.
 _DECODED_ON_THE_LOOP = 128 * 1024
@@ -78,7 +79,7 @@ class Connection:
         params: Params | None = None,
         json: JSON = None,
         body: MultipartBody | None = None,
-        scoped: bool = True,
+        scoped: Scope = True,
         recover: Callable[[], Awaitable[JSON | None]] | None = None,
         idempotent: bool | None = None,
         timeout: float | None = None,
@@ -92,7 +93,7 @@ class Connection:
             params: Query; see `query_pairs`.
             json: Body as JSON.
             body: Body as an upload, read again from its start for each send.
-            scoped: Whether to add the settings' project and organization to the query.
+            scoped: Whether to add the settings' project and organization to the query, or only the project.
             recover: For a create: looks up what an earlier send, whose answer was lost, may have created. Called before
                 the create is repeated; what it returns is the result, None means that nothing was created.
             idempotent: Whether the request may be repeated although the service may have acted on it; None decides by
@@ -126,7 +127,7 @@ class Connection:
                 if method == "DELETE" and attempt > 1:
                     return None  # an earlier send, whose answer was lost, has deleted it
                 raise
-            if recover is not None and not (isinstance(answer, dict) and answer):
+            if recover is not None and not (isinstance(answer, dict | list) and answer):
                 # Accepted, and yet nothing says what was created: as good as an answer that never came.
                 raise TransportError(
                     "the answer says nothing of what was created", request=f"{method} {without_query(url)}", sent=True
@@ -140,6 +141,35 @@ class Connection:
             idempotent=repeatable,
             recover=recover,
             limiter=self.limiter,
+        )
+
+    async def content(self, path: str, *, params: Params | None = None) -> Download:
+        """Fetch a file that the service hands out under its API, with the key; presigned URLs go to `download`.
+
+        Args:
+            path: Path below the base URL.
+            params: Query; see `query_pairs`.
+
+        Returns:
+            The whole file.
+
+        Raises:
+            ApiError: The service refused, or failed until the time was up.
+            TransportError: No answer, or an empty one.
+        """
+        url = self._url(path, params, scoped=True)
+
+        async def send(attempt: int, left: float) -> Download:
+            limit = min(self.settings.timeout, max(left, _LEAST_TIMEOUT)) if attempt > 1 else self.settings.timeout
+            data, content_type = await self._exchange(
+                "GET", url, headers={"Accept": "*/*"}, content=None, timeout=limit
+            )
+            if not data:
+                raise TransportError("the file is empty", request=f"GET {without_query(url)}", sent=True)
+            return Download(data, content_type or None)
+
+        return await persist(
+            send, what=f"GET {urlsplit(url).path}", policy=self.policy, idempotent=True, limiter=self.limiter
         )
 
     async def download(self, url: str) -> Download:
@@ -172,15 +202,7 @@ class Connection:
         content: Any,
         timeout: float,
     ) -> JSON:
-        async with self.pool.client.answer(
-            method, url, headers=headers, private_headers=self._private_headers, content=content, timeout=timeout
-        ) as response:
-            data = b"".join([piece async for piece in body_of(response, timeout)])
-        shown = without_query(url)
-        if not response.is_success:
-            raise error_from(
-                response.status_code, response.headers, data, method=method, url=shown, host=self.settings.host
-            )
+        data, content_type = await self._exchange(method, url, headers=headers, content=content, timeout=timeout)
         if not data.strip():
             return None
         try:
@@ -188,20 +210,41 @@ class Connection:
                 return _decode(data)
             return await io_loop.in_thread(_decode, data)
         except (ValueError, RecursionError) as error:
-            is_page = "html" in response.headers.get("content-type", "")
+            is_page = "html" in content_type
             raise TransportError(
-                f"the answer ({response.status_code}, {len(data)} bytes) is not JSON",
-                request=f"{method} {shown}",
+                f"the answer ({len(data)} bytes) is not JSON",
+                request=f"{method} {without_query(url)}",
                 sent=True,
                 transient=not is_page,
                 hint="A web page answered: check base_url=, and whether a proxy asks for a login." if is_page else None,
             ) from error
 
-    def _url(self, path: str, params: Params | None, *, scoped: bool) -> str:
+    async def _exchange(
+        self, method: str, url: str, *, headers: dict[str, str], content: Any, timeout: float
+    ) -> tuple[bytes, str]:
+        """Send once; the body of a successful answer, and its content type."""
+        async with self.pool.client.answer(
+            method, url, headers=headers, private_headers=self._private_headers, content=content, timeout=timeout
+        ) as response:
+            data = b"".join([piece async for piece in body_of(response, timeout)])
+        if not response.is_success:
+            raise error_from(
+                response.status_code,
+                response.headers,
+                data,
+                method=method,
+                url=without_query(url),
+                host=self.settings.host,
+            )
+        return data, response.headers.get("content-type", "")
+
+    def _url(self, path: str, params: Params | None, *, scoped: Scope) -> str:
         pairs = query_pairs(params)
         if scoped:
             given = {name for name, _ in pairs}
-            scope = {"project_id": self.settings.project_id, "organization_id": self.settings.organization_id}
+            scope = {"project_id": self.settings.project_id}
+            if scoped != "project":
+                scope["organization_id"] = self.settings.organization_id
             pairs += [(name, value) for name, value in scope.items() if value and name not in given]
         url = f"{self.pool.client.base_url}/{path.lstrip('/')}"
         return f"{url}?{urlencode(pairs)}" if pairs else url

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import tarfile
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
 from tests.contract.official_sdk import OfficialSdk
 from tests.contract.served_cloud import ServedCloud
-from tests.virtualenvs import SDK, virtualenv
+from tests.virtualenvs import FOLDER, SDK, one_maker_of, virtualenv
 
 MAKING_ENVIRONMENTS_SECONDS = 600
 
@@ -44,8 +49,58 @@ def sdk(sdk_python: Path, served_cloud: str) -> Iterator[OfficialSdk]:
 
 
 @pytest.fixture(scope="session")
+def index_sdk_python() -> Path:
+    """The Python of a virtual environment with the SDK and what its index classes, and their own tests, need beside."""
+    return virtualenv("sdk-index", [SDK, "llama-index-core>=0.14,<0.15", "pytest", "pytest-asyncio"])
+
+
+@pytest.fixture(scope="session")
+def index_sdk(index_sdk_python: Path, served_cloud: str) -> Iterator[OfficialSdk]:
+    """The official SDK with LlamaIndex, as strict as the other."""
+    official = OfficialSdk(index_sdk_python, served_cloud)
+    yield official
+    official.close()
+
+
+@pytest.fixture(scope="session")
 def recording_sdk(sdk_python: Path) -> Iterator[OfficialSdk]:
     """The official SDK, recording its requests in `client.recorded` instead of sending them."""
     official = OfficialSdk(sdk_python, None)
     yield official
     official.close()
+
+
+@pytest.fixture(scope="session")
+def sdk_source(sdk_python: Path) -> Path:
+    """The SDK's source distribution with its examples and tests, downloaded once."""
+    home = FOLDER / SDK.replace("==", "-")
+    with one_maker_of(home.name):
+        if not any((home / "unpacked").glob("*/tests")):
+            home.mkdir(parents=True, exist_ok=True)
+            command = [str(sdk_python), "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+            subprocess.run([*command, "--dest", str(home), SDK], check=True, timeout=300)
+            (archive,) = home.glob("*.tar.gz")
+            with tarfile.open(archive) as packed:
+                packed.extractall(home / "unpacked", filter="data")
+    (unpacked,) = (home / "unpacked").iterdir()
+    return unpacked
+
+
+@pytest.fixture(scope="session")
+def served_folder(data_dir: Path) -> Iterator[str]:
+    """The base URL of an HTTP server of the tests' files."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(data_dir))
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()

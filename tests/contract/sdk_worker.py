@@ -7,6 +7,7 @@ answers with one JSON line. Needs nothing but the SDK (with its httpx) and the s
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import json
 import linecache
@@ -22,7 +23,7 @@ API_KEY = "llx-contract"
 
 
 def client_for(base_url: str | None, asynchronous: bool) -> Any:
-    """A client that refuses any answer its models do not describe; without a base URL, one that only records."""
+    """A client; without a base URL, one that only records."""
     kind = AsyncLlamaCloud if asynchronous else LlamaCloud
     if base_url is None:
         recorder = Recorder()
@@ -33,7 +34,18 @@ def client_for(base_url: str | None, asynchronous: bool) -> Any:
         )
         client.recorded = recorder.requests
         return client
-    return kind(api_key=API_KEY, base_url=base_url, max_retries=0, _strict_response_validation=True)
+    return kind(api_key=API_KEY, base_url=base_url)
+
+
+def make_strict(kind: Any) -> None:
+    """Let clients, also those that the SDK's own classes make, refuse answers without a model and retry nothing."""
+    initialise = kind.__init__
+
+    @functools.wraps(initialise)
+    def strict(self: Any, **options: Any) -> None:
+        initialise(self, **{"_strict_response_validation": True, "max_retries": 0, **options})
+
+    kind.__init__ = strict
 
 
 def call(request: dict[str, Any]) -> Any:
@@ -50,6 +62,8 @@ def call(request: dict[str, Any]) -> Any:
 
 def main() -> None:
     """Answer requests until standard input closes."""
+    make_strict(LlamaCloud)
+    make_strict(AsyncLlamaCloud)
     output, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         try:

@@ -1,49 +1,87 @@
-"""The examples that the official SDK publishes run, unchanged, against local LlamaCloud."""
+"""The examples that the official SDK publishes run, unchanged but for placeholders, against local LlamaCloud."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-import tarfile
+import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.virtualenvs import FOLDER, SDK, clean_environment, one_maker_of
+from tests.contract.official_sdk import OfficialSdk
+from tests.contract.test_sdk_pipelines_against_local import DOCUMENTS, with_documents
+from tests.virtualenvs import clean_environment
 
 EXAMPLES = ["parse_end_to_end.py", "parse_extract_page_images.py", "parse_manual_polling.py"]
 
 
-@pytest.fixture(scope="session")
-def sdk_examples(sdk_python: Path) -> Path:
-    """The `examples` folder of the SDK's source distribution, downloaded once."""
-    home = FOLDER / SDK.replace("==", "-")
-    with one_maker_of(home.name):
-        if not (home / "examples").is_dir():
-            home.mkdir(parents=True, exist_ok=True)
-            command = [str(sdk_python), "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-            subprocess.run([*command, "--dest", str(home), SDK], check=True, timeout=300)
-            (archive,) = home.glob("*.tar.gz")
-            with tarfile.open(archive) as packed:
-                members = [member for member in packed.getmembers() if "/examples/" in member.name]
-                packed.extractall(home / "unpacked", members, filter="data")
-            (unpacked,) = (home / "unpacked").glob("*/examples")
-            unpacked.rename(home / "examples")
-    return home / "examples"
+def run_example(python: Path, base_url: str, path: Path) -> str:
+    """Run an example in its folder; what it printed."""
+    environment = clean_environment(LLAMA_CLOUD_BASE_URL=base_url, LLAMA_CLOUD_API_KEY="llx-example")
+    command = [str(python), path.name]
+    done = subprocess.run(
+        command, cwd=path.parent, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_parse_examples(sdk_python: Path, sdk_examples: Path, served_cloud: str, tmp_path: Path, name: str) -> None:
+def test_the_parse_examples(sdk_python: Path, sdk_source: Path, served_cloud: str, tmp_path: Path, name: str) -> None:
     """Ensure that a published example does against local LlamaCloud what it is there to show."""
-    shutil.copytree(sdk_examples / "example_files", tmp_path / "example_files")
-    folder = shutil.copytree(sdk_examples / "parse", tmp_path / "parse")
-    environment = clean_environment(LLAMA_CLOUD_BASE_URL=served_cloud, LLAMA_CLOUD_API_KEY="llx-example")
-    done = subprocess.run(
-        [str(sdk_python), name], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    examples = sdk_source / "examples"
+    shutil.copytree(examples / "example_files", tmp_path / "example_files")
+    folder = shutil.copytree(examples / "parse", tmp_path / "parse")
+    printed = run_example(sdk_python, served_cloud, folder / name)
     if "images" in name:
         assert (folder / "page_1.jpg").read_bytes().startswith(b"\xff\xd8")
     else:
-        assert "The Transformer achieves better BLEU scores" in done.stdout
-        assert "ItemsPageStructuredResultPage" in done.stdout
+        assert "The Transformer achieves better BLEU scores" in printed
+        assert "ItemsPageStructuredResultPage" in printed
+
+
+def test_the_example_of_an_index(
+    sdk: OfficialSdk, index_sdk_python: Path, sdk_source: Path, served_cloud: str, tmp_path: Path
+) -> None:
+    """Ensure that the example of an index of files indexes its paper, which a query then finds."""
+    shutil.copytree(sdk_source / "examples" / "example_files", tmp_path / "example_files")
+    folder = shutil.copytree(sdk_source / "examples" / "index", tmp_path / "index")
+    project_id, name = sdk.run(project_of), f"my-llama-index {uuid.uuid4()}"
+    example = folder / "index_retrieve_with_llama_index.py"
+    replace_in(example, {"my-project-id": project_id, "my-llama-index": name})
+    run_example(index_sdk_python, served_cloud, example)
+
+    def journey(client: Any, name: str) -> list[str]:
+        (pipeline,) = client.pipelines.list(pipeline_name=name)
+        answer = client.pipelines.retrieve(pipeline.id, query="What is multi-head attention?")
+        return [node.node.text for node in answer.retrieval_nodes]
+
+    assert any("attention" in text for text in sdk.run(journey, name=name))
+
+
+def test_the_example_of_retrieval(
+    sdk: OfficialSdk, sdk_python: Path, sdk_source: Path, served_cloud: str, tmp_path: Path
+) -> None:
+    """Ensure that the example of retrieving from an index, and through a retriever, prints what it finds."""
+    pipeline_id = sdk.run(with_documents, name=f"example {uuid.uuid4()}", documents=DOCUMENTS)
+    folder = shutil.copytree(sdk_source / "examples" / "index", tmp_path / "index")
+    example = folder / "retrieve_from_an_index.py"
+    replace_in(example, {"your-existing-pipeline-id": pipeline_id, "my-retriever": f"my-retriever {uuid.uuid4()}"})
+    printed = run_example(sdk_python, served_cloud, example)
+    assert printed.count("Score: ") == 4 + 3
+
+
+def replace_in(path: Path, placeholders: dict[str, str]) -> None:
+    """Fill in what an example leaves to its reader."""
+    text = path.read_text()
+    for placeholder, value in placeholders.items():
+        assert placeholder in text
+        text = text.replace(placeholder, value)
+    path.write_text(text)
+
+
+def project_of(client: Any) -> str:
+    """The id of the served project."""
+    return str(client.projects.list()[0].id)

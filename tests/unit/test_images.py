@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from llama_cloud_ext.parse.images import ParseImage, image_type, page_in_name, safe_stems, to_image_document
+from llama_cloud_ext.parse.images import ParseImage, page_in_name, safe_stems, to_image_document
 from llama_cloud_ext.parse.result import ParseResult
+from llama_cloud_ext.wire.image_types import image_type
 from tests.unit.parse_samples import SOURCE, image, listed, response, text
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from llama_cloud_ext.parse.progress import Progress, ProgressReport
+from llama_cloud_ext.progress import Progress, ProgressReport
 from llama_cloud_ext.wire.io_loop import run
 
 

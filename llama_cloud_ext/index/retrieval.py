@@ -1,0 +1,106 @@
+"""From a query to nodes: one request for the texts, and one for each picture that was asked for, all at once.
+
+Everything here runs on the I/O loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from llama_cloud_ext.errors import DownloadError
+from llama_cloud_ext.index.nodes import image_node, mode_of, text_node, with_score
+from llama_cloud_ext.wire import page_images, pipelines
+from llama_cloud_ext.wire.image_types import SNIFFED_BYTES, image_type
+from llama_cloud_ext.wire.models.tolerant import as_integer, as_mapping, as_objects, as_text
+
+if TYPE_CHECKING:
+    from llama_index.core.schema import NodeWithScore
+
+    from llama_cloud_ext.index.reference import IndexReference
+    from llama_cloud_ext.wire.transport import Connection
+
+_PICTURES_AT_ONCE = 16
+SCREENSHOTS, FIGURES = "retrieve_page_screenshot_nodes", "retrieve_page_figure_nodes"
+
+
+async def retrieve(reference: IndexReference, query: str, settings: Mapping[str, Any]) -> list[NodeWithScore]:
+    """Ask an index, and make nodes of the answer.
+
+    Args:
+        reference: The index.
+        query: The question.
+        settings: What is sent with it.
+
+    Returns:
+        Text nodes in the service's order, then the pictures.
+    """
+    found = await reference.find()
+    answer = await pipelines.retrieve(found.connection, found.pipeline_id, {**settings, "query": query})
+    preset = as_mapping((found.pipeline or {}).get("preset_retrieval_parameters"))
+    mode = mode_of(settings, preset)
+    extra = as_mapping(answer.get("metadata"))
+    nodes = [
+        with_score(text_node(as_mapping(one.get("node")), extra_metadata=extra, mode=mode), one.get("score"))
+        for one in as_objects(answer.get("retrieval_nodes"))
+    ]
+    return nodes + await pictures(found.connection, answer, settings, extra_metadata=extra, mode=mode)
+
+
+async def pictures(
+    connection: Connection,
+    answer: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    *,
+    extra_metadata: Mapping[str, Any],
+    mode: str,
+) -> list[NodeWithScore]:
+    """The screenshots and figures of an answer as ImageNodes, fetched concurrently.
+
+    Args:
+        connection: Where to fetch them.
+        answer: The answer of an index or of a composite retriever.
+        settings: What was asked for; what was refused there is not fetched.
+        extra_metadata: What the answer says of all of its nodes.
+        mode: The retrieval mode.
+
+    Raises:
+        DownloadError: One could not be fetched whole, or is no picture; the message names its file and page.
+    """
+    wanted = [
+        *(_listed(answer.get("image_nodes")) if settings.get(SCREENSHOTS) is not False else ()),
+        *(_listed(answer.get("page_figure_nodes")) if settings.get(FIGURES) is not False else ()),
+    ]
+    limit = asyncio.Semaphore(_PICTURES_AT_ONCE)
+
+    async def fetch(one: Mapping[str, Any]) -> NodeWithScore:
+        raw = as_mapping(one.get("node"))
+        async with limit:
+            content, mimetype = await _picture(connection, raw)
+        node = image_node(raw, content, mimetype, extra_metadata=extra_metadata, mode=mode)
+        return with_score(node, one.get("score"))
+
+    return list(await asyncio.gather(*(fetch(one) for one in wanted)))
+
+
+def _listed(nodes: Any) -> Iterable[Mapping[str, Any]]:
+    return [one for one in as_objects(nodes) if as_text(as_mapping(one.get("node")).get("file_id"))]
+
+
+async def _picture(connection: Connection, raw: Mapping[str, Any]) -> tuple[bytes, str]:
+    file_id, page, figure = as_text(raw.get("file_id")) or "", as_integer(raw.get("page_index")) or 0, None
+    if "figure_name" in raw:
+        figure = as_text(raw.get("figure_name"))
+    what = f"file {file_id}, page {page + 1}"
+    try:
+        if figure:
+            download = await page_images.figure(connection, file_id, page, figure)
+        else:
+            download = await page_images.screenshot(connection, file_id, page)
+    except DownloadError as error:
+        raise error.with_context(file=what) from error.__cause__
+    kind = image_type(download.content[:SNIFFED_BYTES], download.content_type)
+    if kind is None:
+        raise DownloadError("what came is no picture", file=what, transient=False)
+    return download.content, kind[0]

@@ -1,0 +1,107 @@
+"""From a file of a pipeline to the one document that it becomes there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llama_cloud_ext.local.jobs import JobFailure, real_engine
+from llama_cloud_ext.local.pipeline_records import NewDocument, PipelineFileRecord
+
+if TYPE_CHECKING:
+    from llama_cloud_ext.local.jobs import Engine
+
+PAGE_GAP = "\n\n"
+"""Between the pages of a document. Nothing ever splits on it: `page_positions` say where pages begin."""
+
+_HIDDEN = ("file_id", "pipeline_file_id")
+
+
+@dataclass(frozen=True)
+class ParsedFile:
+    """A file as a document.
+
+    Attributes:
+        document: The document; its id is the file's.
+        pages: How many pages went in.
+    """
+
+    document: NewDocument
+    pages: int
+
+
+def parse_pipeline_file(
+    file: PipelineFileRecord,
+    path: Path,
+    parameters: Mapping[str, Any],
+    *,
+    engine: Engine | None,
+    tessdata: Path | None,
+    should_stop: Callable[[], bool],
+) -> ParsedFile:
+    """Parse a file. Blocking.
+
+    Args:
+        file: The file.
+        path: Its content.
+        parameters: The pipeline's `llama_parse_parameters`; which pages are parsed is what has an effect here.
+        engine: What parses it; None for the real one.
+        tessdata: Folder of OCR data, or None for no OCR.
+        should_stop: Asked now and then.
+
+    Returns:
+        The document, with the positions in its text where pages begin.
+
+    Raises:
+        JobFailure: It cannot be parsed, or nothing can be read in it; with a code of the service's error reference.
+    """
+    from llama_cloud_ext.local.engine import EngineError
+
+    if not path.exists():
+        raise JobFailure("NO_DATA_FOUND_IN_FILE", "Source file not found in storage")
+    try:
+        result = (engine or real_engine())(
+            path, file.name, _configuration(parameters), tessdata=tessdata, should_stop=should_stop
+        )
+    except EngineError as error:
+        raise JobFailure(error.code, error.message) from error
+    text, positions = "", []
+    for page in result.pages:
+        text += PAGE_GAP if text else ""
+        positions.append(len(text))
+        text += page.markdown or page.text
+    if not text.strip():
+        raise JobFailure("NO_DATA_FOUND_IN_FILE", f"nothing can be read in {file.name}; a scan needs OCR")
+    metadata = {"file_name": file.name, "file_id": file.file_id, **(file.custom_metadata or {})}
+    document = NewDocument(
+        id=file.file_id,
+        text=text,
+        metadata=metadata,
+        excluded_embed_metadata_keys=list(_HIDDEN),
+        excluded_llm_metadata_keys=list(_HIDDEN),
+        page_positions=positions if len(positions) > 1 or result.pages[0].width else None,
+        file_id=file.file_id,
+    )
+    return ParsedFile(document, len(result.pages))
+
+
+def _configuration(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parse engine's configuration for parameters of the older parse API, which count pages from 0."""
+    ranges: dict[str, Any] = {}
+    if target := parameters.get("target_pages"):
+        ranges["target_pages"] = ",".join(_from_one(part) for part in str(target).split(","))
+    if (most := parameters.get("max_pages")) is not None:
+        ranges["max_pages"] = most
+    return {"tier": "agentic", "version": "latest", **({"page_ranges": ranges} if ranges else {})}
+
+
+def _from_one(pages: str) -> str:
+    """A page or a range of pages, counted from 0, as it is counted from 1.
+
+    Example:
+        >>> _from_one("0"), _from_one("2-4")
+        ('1', '3-5')
+    """
+    return "-".join(str(int(number) + 1) if number.strip().isdecimal() else number for number in pages.split("-"))

@@ -1,0 +1,271 @@
+"""The queues of what is to be ingested: documents in batches, files one by one, each under a lease."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from llama_cloud_ext.local import work_leases
+from llama_cloud_ext.local.database import Database
+from llama_cloud_ext.local.pipeline_records import (
+    ERROR,
+    IN_PROGRESS,
+    NOT_STARTED,
+    SUCCESS,
+    DocumentRecord,
+    NewDocument,
+    PipelineFileRecord,
+    PipelineRecord,
+    document_of,
+    file_of,
+    pipeline_of,
+)
+from llama_cloud_ext.local.pipeline_store import delete_file_document, put_document
+from llama_cloud_ext.local.retrieval import Chunk, write_chunks
+from llama_cloud_ext.local.store import timestamp
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DOCUMENTS, FILES = "pipeline_documents", "pipeline_files"
+_TABLES = (DOCUMENTS, FILES)
+# What one claim takes at most: a crash repeats no more than that, and its texts are in memory together.
+_BATCH_DOCUMENTS = 64
+_BATCH_CHARACTERS = 1_000_000
+
+
+@dataclass(frozen=True)
+class DocumentBatch:
+    """Documents of one pipeline that this process has taken."""
+
+    pipeline: PipelineRecord
+    documents: list[DocumentRecord]
+
+
+@dataclass(frozen=True)
+class FileTask:
+    """A file that this process has taken."""
+
+    pipeline: PipelineRecord
+    file: PipelineFileRecord
+
+
+@dataclass
+class Ingested:
+    """What became of one document: its chunks with their vectors, or the reason why there are none."""
+
+    document: DocumentRecord
+    chunks: list[Chunk] = field(default_factory=list)
+    vectors: NDArray[np.float32] | None = None
+    error: str | None = None
+
+
+class IngestionQueue:
+    """The queues in the database of a data folder. Every method returns a future, as those of `Store` do.
+
+    Args:
+        database: The database.
+        owner: Who takes from them.
+        embedder_name: Who computes the vectors that are written.
+    """
+
+    def __init__(self, database: Database, owner: str, embedder_name: str) -> None:
+        self._database = database
+        self._owner = owner
+        self._embedder_name = embedder_name
+
+    def other_owners(self) -> Future[list[str]]:
+        """Everyone else who holds a lease."""
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            owners = [work_leases.other_owners(connection, table, IN_PROGRESS, self._owner) for table in _TABLES]
+            return list(dict.fromkeys(owner for some in owners for owner in some))
+
+        return self._database.read(work)
+
+    def claim(
+        self, lease: float, *, gone: Sequence[str], alive: Sequence[str]
+    ) -> Future[DocumentBatch | FileTask | None]:
+        """Take documents of one pipeline, or a file, whichever has waited longest; None when there is nothing to do.
+
+        Args:
+            lease: Seconds until the claim expires unless it is renewed.
+            gone: Owners known to have ended.
+            alive: Owners known to live.
+        """
+        ended, ends = work_leases.expired(gone=gone, alive=alive)
+        waiting = f"(status = '{NOT_STARTED}' OR (status = '{IN_PROGRESS}' AND {ended}))"
+
+        def look(connection: sqlite3.Connection) -> DocumentBatch | FileTask | None:
+            # Asking with a read first keeps idle polling from taking the write lock.
+            if not any(
+                connection.execute(f"SELECT 1 FROM {table} WHERE {waiting} LIMIT 1", ends).fetchone()  # noqa: S608 - the parts are ours
+                for table in _TABLES
+            ):
+                return None
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                taken = self._take_documents(connection, waiting, ends, lease)
+                task = taken or self._take_file(connection, waiting, ends, lease)
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+            return task
+
+        return self._database.read(look)
+
+    def _take_documents(
+        self, connection: sqlite3.Connection, waiting: str, ends: Sequence[Any], lease: float
+    ) -> DocumentBatch | None:
+        first = connection.execute(
+            f"SELECT pipeline_id FROM {DOCUMENTS} WHERE {waiting} ORDER BY sequence LIMIT 1",  # noqa: S608 - the parts are ours
+            ends,
+        ).fetchone()
+        if first is None:
+            return None
+        rows = connection.execute(
+            f"SELECT sequence, length(text) AS size FROM {DOCUMENTS} WHERE pipeline_id = ? AND {waiting} "  # noqa: S608 - the parts are ours
+            "ORDER BY sequence LIMIT ?",
+            (first["pipeline_id"], *ends, _BATCH_DOCUMENTS),
+        ).fetchall()
+        sequences: list[int] = []
+        size = 0
+        for row in rows:
+            size += row["size"]
+            if sequences and size > _BATCH_CHARACTERS:
+                break
+            sequences.append(row["sequence"])
+        documents = [document_of(row) for row in self._start(connection, DOCUMENTS, sequences, lease)]
+        pipeline = self._pipeline(connection, first["pipeline_id"])
+        return DocumentBatch(pipeline, sorted(documents, key=lambda document: document.sequence))
+
+    def _take_file(
+        self, connection: sqlite3.Connection, waiting: str, ends: Sequence[Any], lease: float
+    ) -> FileTask | None:
+        row = connection.execute(
+            f"SELECT sequence FROM {FILES} WHERE {waiting} ORDER BY sequence LIMIT 1",  # noqa: S608 - the parts are ours
+            ends,
+        ).fetchone()
+        if row is None:
+            return None
+        file = file_of(self._start(connection, FILES, [row["sequence"]], lease)[0])
+        return FileTask(self._pipeline(connection, file.pipeline_id), file)
+
+    def _start(
+        self, connection: sqlite3.Connection, table: str, sequences: Sequence[int], lease: float
+    ) -> list[sqlite3.Row]:
+        return connection.execute(
+            f"UPDATE {table} SET status = ?, owner = ?, lease_expires = ?, attempts = attempts + 1, updated_at = ? "  # noqa: S608 - the parts are ours
+            f"WHERE sequence IN ({', '.join('?' * len(sequences))}) RETURNING *",
+            (IN_PROGRESS, self._owner, time.time() + lease, timestamp(), *sequences),
+        ).fetchall()
+
+    def _pipeline(self, connection: sqlite3.Connection, pipeline_id: str) -> PipelineRecord:
+        return pipeline_of(connection.execute("SELECT * FROM pipelines WHERE id = ?", (pipeline_id,)).fetchone())
+
+    def renew(self, lease: float) -> Future[None]:
+        """Renew every lease of this owner."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            for table in _TABLES:
+                work_leases.renew(connection, table, IN_PROGRESS, self._owner, lease)
+
+        return self._database.write(work)
+
+    def release(self) -> Future[None]:
+        """Put what this owner works on back in the queue."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            for table in _TABLES:
+                work_leases.release(connection, table, NOT_STARTED, IN_PROGRESS, self._owner)
+
+        return self._database.write(work)
+
+    def finish_documents(self, pipeline: PipelineRecord, outcomes: Sequence[Ingested]) -> Future[None]:
+        """Write the chunks of documents, and say how they ended, all at once.
+
+        What was changed or deleted meanwhile, or is somebody else's now, is left alone.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            if not _is_current(connection, pipeline):
+                return
+            for outcome in outcomes:
+                document = outcome.document
+                if self._end(connection, DOCUMENTS, document.sequence, document.version, outcome.error):
+                    self._write(connection, document.pipeline_id, document.id, document.file_id, outcome)
+
+        return self._database.write(work)
+
+    def finish_file(self, task: FileTask, document: NewDocument | None, outcome: Ingested, pages: int) -> Future[None]:
+        """Write what a file became, and say how it ended.
+
+        Args:
+            task: The file.
+            document: What was parsed out of it; None where that failed.
+            outcome: The chunks, or the reason why there are none; its `document` is not looked at.
+            pages: Pages that went in.
+        """
+        file = task.file
+
+        def work(connection: sqlite3.Connection) -> None:
+            if not _is_current(connection, task.pipeline):
+                return
+            if not self._end(connection, FILES, file.sequence, file.version, outcome.error):
+                return
+            delete_file_document(connection, file.pipeline_id, file.file_id)
+            if document is None or outcome.error is not None:
+                return
+            connection.execute(
+                f"UPDATE {FILES} SET indexed_page_count = ? WHERE sequence = ?",  # noqa: S608 - a name of ours
+                (pages, file.sequence),
+            )
+            put_document(connection, file.pipeline_id, document, status=SUCCESS)
+            self._write(connection, file.pipeline_id, document.id, file.file_id, outcome)
+
+        return self._database.write(work)
+
+    def _end(self, connection: sqlite3.Connection, table: str, sequence: int, version: int, error: str | None) -> bool:
+        return (
+            connection.execute(
+                f"UPDATE {table} SET status = ?, error_message = ?, updated_at = ?, owner = NULL, "  # noqa: S608 - a name of ours
+                "lease_expires = NULL WHERE sequence = ? AND version = ? AND owner = ? AND status = ?",
+                (
+                    SUCCESS if error is None else ERROR,
+                    error,
+                    timestamp(),
+                    sequence,
+                    version,
+                    self._owner,
+                    IN_PROGRESS,
+                ),
+            ).rowcount
+            > 0
+        )
+
+    def _write(
+        self, connection: sqlite3.Connection, pipeline_id: str, document_id: str, file_id: str | None, outcome: Ingested
+    ) -> None:
+        if outcome.vectors is None:
+            return
+        write_chunks(
+            connection,
+            pipeline_id=pipeline_id,
+            document_id=document_id,
+            file_id=file_id,
+            chunks=outcome.chunks,
+            vectors=outcome.vectors,
+            embedder_name=self._embedder_name,
+        )
+
+
+def _is_current(connection: sqlite3.Connection, pipeline: PipelineRecord) -> bool:
+    """Whether the pipeline still splits as it did when the work began; if not, the work begins again."""
+    row = connection.execute("SELECT * FROM pipelines WHERE id = ?", (pipeline.id,)).fetchone()
+    return row is not None and pipeline_of(row).transform == pipeline.transform

@@ -1,0 +1,76 @@
+"""How an index splits its documents into nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.wire.models.strict import Given, StrictModel
+
+
+class AutoTransformConfig(StrictModel):
+    """Split by sentences and paragraphs, into chunks of a size.
+
+    Example:
+        >>> AutoTransformConfig(chunk_size=512).to_body()
+        {'chunk_size': 512}
+    """
+
+    mode: Literal["auto"] | None = None
+    chunk_size: int | None = Field(default=None, gt=0)
+    chunk_overlap: int | None = Field(default=None, ge=0)
+
+
+class ChunkingConfig(StrictModel):
+    """How segments are cut into chunks.
+
+    The sizes belong to the modes "character", "token" and "sentence", the separators to "token" and "sentence", the
+    last two fields to "semantic".
+    """
+
+    mode: Literal["none", "character", "token", "sentence", "semantic"]
+    chunk_size: int | None = Field(default=None, gt=0)
+    chunk_overlap: int | None = Field(default=None, ge=0)
+    separator: str | None = None
+    paragraph_separator: str | None = None
+    buffer_size: int | None = None
+    breakpoint_percentile_threshold: int | None = None
+
+
+class SegmentationConfig(StrictModel):
+    """How documents are taken apart before they are cut into chunks; `page_separator` belongs to the mode "page"."""
+
+    mode: Literal["none", "page", "element"]
+    page_separator: str | None = None
+
+
+class AdvancedModeTransformConfig(StrictModel):
+    """Say for segments and chunks how they are made.
+
+    Example:
+        >>> AdvancedModeTransformConfig(chunking_config={"mode": "none"}).to_body()["chunking_config"]
+        {'mode': 'none'}
+    """
+
+    mode: Literal["advanced"] = "advanced"
+    segmentation_config: Given[SegmentationConfig] | None = None
+    chunking_config: Given[ChunkingConfig] | None = None
+
+
+TransformConfig = AutoTransformConfig | AdvancedModeTransformConfig
+
+
+def variant_of(value: Mapping[str, Any]) -> type[StrictModel]:
+    """Which variant a dict means; without a mode, what it has in it decides.
+
+    Raises:
+        ConfigurationError: The mode is unknown.
+    """
+    mode = value.get("mode")
+    if mode not in (None, "auto", "advanced"):
+        raise ConfigurationError(f"there is no mode {mode!r}", option="mode", hint='Use "auto" or "advanced".')
+    advanced = mode == "advanced" or (mode is None and {"chunking_config", "segmentation_config"} & set(value))
+    return AdvancedModeTransformConfig if advanced else AutoTransformConfig
