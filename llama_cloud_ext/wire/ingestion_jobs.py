@@ -6,7 +6,7 @@ which costs one request whatever their number.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from llama_cloud_ext.wire import pipeline_documents, pipeline_files, pipelines
@@ -16,14 +16,8 @@ from llama_cloud_ext.wire.transport import Connection
 from llama_cloud_ext.wire.watcher import JobKind, JobRecord
 
 
-async def _no_list(connection: Connection, job_ids: Sequence[str]) -> AsyncIterator[JobRecord]:
-    nothing: tuple[JobRecord, ...] = ()
-    for record in nothing:
-        yield record
-
-
 def _kind(product: str, get: Callable[[Connection, str], Awaitable[JobRecord]]) -> JobKind:
-    return JobKind(product=product, get=get, list_jobs=_no_list, terminal=FINAL)
+    return JobKind(product=product, get=get, list_jobs=None, terminal=FINAL)
 
 
 async def _pipeline(connection: Connection, pipeline_id: str) -> JobRecord:
@@ -40,8 +34,10 @@ def _one(read: Callable[[Connection, str, str], Awaitable[JobRecord]]) -> Callab
 
 def _all(read: Callable[[Connection, str], Awaitable[JobRecord]]) -> Callable[..., Awaitable[JobRecord]]:
     async def get(connection: Connection, job_id: str) -> JobRecord:
-        counts = as_mapping((await read(connection, job_id)).get("counts"))
-        return {"id": job_id, "status": counted_status(counts), "counts": counts}
+        counts = (await read(connection, job_id)).get("counts")
+        # An answer without counts tells nothing, and above all not that all is done.
+        status = counted_status(counts) if isinstance(counts, dict) else None
+        return {"id": job_id, "status": status, "counts": as_mapping(counts)}
 
     return get
 

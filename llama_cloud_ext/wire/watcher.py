@@ -39,6 +39,7 @@ from llama_cloud_ext.wire.transport import Connection
 logger = logging.getLogger(__name__)
 
 JobRecord = dict[str, Any]
+ListJobs = Callable[[Connection, Sequence[str]], AsyncIterator[JobRecord]]
 
 # interval = U(JITTER, 1) x min(LONGEST, SHORTEST + GROWTH x age). A sixth of the age at each look means a twelfth lost
 # on average; the constant part keeps jobs of a second from being asked for every few milliseconds.
@@ -74,13 +75,14 @@ class JobKind:
     Attributes:
         product: The product's name in messages ("parse").
         get: Reads one job's record, a dict with at least `id` and `status`.
-        list_jobs: Iterates over the records of `job_ids`.
+        list_jobs: Iterates over the records of `job_ids`; None where no endpoint lists them, so that each job is asked
+            for when its turn has come.
         terminal: The states in which a job stays. Any other one, known or new, counts as still running.
     """
 
     product: str
     get: Callable[[Connection, str], Awaitable[JobRecord]]
-    list_jobs: Callable[[Connection, Sequence[str]], AsyncIterator[JobRecord]]
+    list_jobs: ListJobs | None
     terminal: frozenset[str]
 
     def is_terminal(self, record: JobRecord) -> bool:
@@ -174,7 +176,7 @@ class JobWatcher:
         self._rounds: dict[asyncio.Task[None], list[_Watch]] = {}
         self._task: asyncio.Task[None] | None = None
         self._durations = RecentDurations()
-        self._multiplex = True
+        self._multiplex = kind.list_jobs is not None
         self._last_round = float("-inf")
         self._last_heard = clock()
 
@@ -279,9 +281,8 @@ class JobWatcher:
         for watch in batch:
             watch.due = self._next_look(now, watch.born)
             watch.looked_at = True
-        task = io_loop.spawn(
-            self._look_at_all(batch) if self._multiplex and len(batch) > 1 else self._look_at_each(batch)
-        )
+        list_jobs = self._kind.list_jobs if self._multiplex and len(batch) > 1 else None
+        task = io_loop.spawn(self._look_at_each(batch) if list_jobs is None else self._look_at_all(batch, list_jobs))
         self._rounds[task] = batch
         task.add_done_callback(self._ended)
 
@@ -300,10 +301,10 @@ class JobWatcher:
         foreseen = self._durations.foreseen(now - born)
         return planned if foreseen is None else min(planned, born + foreseen)
 
-    async def _look_at_all(self, batch: list[_Watch]) -> None:
+    async def _look_at_all(self, batch: list[_Watch], list_jobs: ListJobs) -> None:
         wanted = {watch.job_id: watch for watch in batch}
         try:
-            async for record in self._kind.list_jobs(self._connection, list(wanted)):
+            async for record in list_jobs(self._connection, list(wanted)):
                 watch = wanted.pop(str(record.get("id")), None)
                 if watch is not None:
                     self._saw(watch, record)

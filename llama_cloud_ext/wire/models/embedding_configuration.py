@@ -56,6 +56,10 @@ class CohereEmbedding(_Component):
     input_type: str | None = None
     truncate: str | None = None
 
+    def to_body(self) -> dict[str, Any]:
+        """What goes over the wire; the service wants to be told that there is no key."""
+        return {"api_key": None, **super().to_body()}
+
 
 class GeminiEmbedding(_Component):
     """A Gemini embedding model."""
@@ -98,14 +102,19 @@ class OpenAIEmbedding(_Component):
 class VertexTextEmbedding(_Component):
     """An embedding model on Google's Vertex AI."""
 
+    project: str
+    location: str
     client_email: str | None = None
-    location: str | None = None
     private_key: Secret | None = None
     private_key_id: Secret | None = None
-    project: str | None = None
     token_uri: str | None = None
     additional_kwargs: dict[str, Any] | None = None
     embed_mode: Literal["classification", "clustering", "default", "retrieval", "similarity"] | None = None
+
+    def to_body(self) -> dict[str, Any]:
+        """What goes over the wire; the service wants to be told of each credential that there is none."""
+        credentials = ("client_email", "private_key", "private_key_id", "token_uri")
+        return {**dict.fromkeys(credentials), **super().to_body()}
 
 
 class ManagedOpenAIEmbedding(_Component):

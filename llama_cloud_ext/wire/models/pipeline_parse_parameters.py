@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import AliasChoices, Field
+
+from llama_cloud_ext.wire.models.languages import ParsingLanguage
+from llama_cloud_ext.wire.models.parse_groups import ImageCategory
 from llama_cloud_ext.wire.models.strict import StrictModel
 from llama_cloud_ext.wire.settings import Secret
 
@@ -17,6 +21,9 @@ ParseMode = Literal[
     "parse_page_with_lvm",
     "parse_page_without_llm",
 ]
+
+# The API's one name with capitals; the SDK's argument for it has none.
+_TABLES_AS_HTML = "output_tables_as_HTML"
 
 
 class LlamaParseParameters(StrictModel):
@@ -77,7 +84,7 @@ class LlamaParseParameters(StrictModel):
     html_remove_navigation_elements: bool | None = None
     http_proxy: str | None = None
     ignore_document_elements_for_layout_detection: bool | None = None
-    images_to_save: list[str] | None = None
+    images_to_save: list[ImageCategory] | None = None
     inline_images_in_markdown: bool | None = None
     input_s3_path: str | None = None
     input_s3_region: str | None = None
@@ -88,7 +95,7 @@ class LlamaParseParameters(StrictModel):
     job_timeout_extra_time_per_page_in_seconds: float | None = None
     job_timeout_in_seconds: float | None = None
     keep_page_separator_when_merging_tables: bool | None = None
-    languages: list[str] | None = None
+    languages: list[ParsingLanguage] | None = None
     layout_aware: bool | None = None
     line_level_bounding_box: bool | None = None
     markdown_table_multiline_header_separator: str | None = None
@@ -100,7 +107,9 @@ class LlamaParseParameters(StrictModel):
     output_pdf_of_document: bool | None = None
     output_s3_path_prefix: str | None = None
     output_s3_region: str | None = None
-    output_tables_as_html: bool | None = None
+    output_tables_as_html: bool | None = Field(
+        default=None, validation_alias=AliasChoices("output_tables_as_html", _TABLES_AS_HTML)
+    )
     page_error_tolerance: float | None = None
     page_footer_prefix: str | None = None
     page_footer_suffix: str | None = None
@@ -118,7 +127,7 @@ class LlamaParseParameters(StrictModel):
     preserve_layout_alignment_across_pages: bool | None = None
     preserve_very_small_text: bool | None = None
     preset: str | None = None
-    priority: str | None = None
+    priority: Literal["low", "medium", "high", "critical"] | None = None
     project_id: str | None = None
     remove_hidden_text: bool | None = None
     replace_failed_page_mode: Literal["blank_page", "error_message", "raw_text"] | None = None
@@ -150,5 +159,12 @@ class LlamaParseParameters(StrictModel):
     vendor_multimodal_api_key: Secret | None = None
     vendor_multimodal_model_name: str | None = None
     version: str | None = None
-    webhook_configurations: list[dict[str, Any]] | None = None
+    webhook_configurations: list[dict[str, Any]] | None = Field(default=None, repr=False)
     webhook_url: str | None = None
+
+    def to_body(self) -> dict[str, Any]:
+        """What goes over the wire, under the API's names."""
+        body = super().to_body()
+        if "output_tables_as_html" in body:
+            body[_TABLES_AS_HTML] = body.pop("output_tables_as_html")
+        return body

@@ -130,6 +130,10 @@ class RetrieverPipeline(StrictModel):
     description: str | None = None
     preset_retrieval_parameters: Given[PresetRetrievalParams] | None = None
 
+    def to_body(self) -> dict[str, Any]:
+        """What goes over the wire; the service wants to be told that there is no name and no description."""
+        return {"name": None, "description": None, **super().to_body()}
+
 
 def inference_schema(value: Any) -> dict[str, Any] | None:
     """The JSON schema of metadata, from which the service infers filters.

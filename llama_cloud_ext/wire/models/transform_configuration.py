@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pydantic import Field
+
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.wire.models.strict import Given, StrictModel
 
@@ -18,8 +20,8 @@ class AutoTransformConfig(StrictModel):
     """
 
     mode: Literal["auto"] | None = None
-    chunk_size: int | None = None
-    chunk_overlap: int | None = None
+    chunk_size: int | None = Field(default=None, gt=0)
+    chunk_overlap: int | None = Field(default=None, ge=0)
 
 
 class ChunkingConfig(StrictModel):
@@ -30,8 +32,8 @@ class ChunkingConfig(StrictModel):
     """
 
     mode: Literal["none", "character", "token", "sentence", "semantic"]
-    chunk_size: int | None = None
-    chunk_overlap: int | None = None
+    chunk_size: int | None = Field(default=None, gt=0)
+    chunk_overlap: int | None = Field(default=None, ge=0)
     separator: str | None = None
     paragraph_separator: str | None = None
     buffer_size: int | None = None
