@@ -35,7 +35,7 @@ Kind = Literal["screenshots", "figures"]
 CATEGORY = {"screenshots": "screenshot", "figures": "embedded"}
 """What the engine calls the images of a kind."""
 
-PAGES_AT_ONCE = 20
+PAGES_AT_ONCE = 10
 """Pages in one pass over a document, whose images are in memory together."""
 
 MOST_BYTES = 1024**3
@@ -97,7 +97,8 @@ class PageImages:
         self._readers = readers
         self._engine = engine
         self._most_bytes = most_bytes
-        self._makers = ThreadPoolExecutor(available_cores(), "llama-cloud-local-page-images")
+        self._cores = available_cores()
+        self._makers = ThreadPoolExecutor(self._cores, "llama-cloud-local-page-images")
         self._lock = threading.RLock()
         self._underway: dict[tuple[str, str, int], Future[Any]] = {}
         self._room = threading.Lock()
@@ -127,8 +128,13 @@ class PageImages:
         wanted = range(total) if indexes is None else sorted({index for index in indexes if 0 <= index < total})
         known = await self._read(self._known, file.id, kind, wanted)
         missing = [index for index in wanted if index not in known]
-        for portion in [missing[start : start + PAGES_AT_ONCE] for start in range(0, len(missing), PAGES_AT_ONCE)]:
-            for made in await asyncio.gather(*self._make(file, kind, portion)):
+        portions = [missing[start : start + PAGES_AT_ONCE] for start in range(0, len(missing), PAGES_AT_ONCE)]
+        # No more at once than there are threads: others who want a single page need not wait for all of them.
+        for start in range(0, len(portions), self._cores):
+            making = [
+                made for portion in portions[start : start + self._cores] for made in self._make(file, kind, portion)
+            ]
+            for made in await asyncio.gather(*making):
                 known.update(made)
         return [image for index in wanted for image in known.get(index, [])]
 
