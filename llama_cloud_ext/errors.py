@@ -427,7 +427,8 @@ class IngestionError(JobFailedError):
     def _compose(self) -> str:
         if not self.failures:
             return super()._compose()
-        return _listed(f"{len(self.failures)} documents or files could not be ingested", self.failures)
+        what = f"{len(self.failures)} documents or files could not be ingested"
+        return _listed(f"{what} into index {self.job_id}" if self.job_id else what, self.failures)
 
 
 class PartialFailureError(LlamaCloudError):
