@@ -12,6 +12,7 @@ import typer
 from llama_cloud_ext.cli.passages import print_passages
 from llama_cloud_ext.cli.service import component, connection, exit_codes
 from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.index.folder_refresh import FINGERPRINT
 
 if TYPE_CHECKING:
     from llama_index.core.schema import NodeWithScore
@@ -63,7 +64,13 @@ def ask(
         from llama_cloud_ext.index.index import LlamaCloudIndex
 
         address = connection(None if cloud else local)
-        created = LlamaCloudIndex.create_index(index or _name_of(folder), **address, show_progress=not quiet)
+        created = LlamaCloudIndex.create_index(
+            index or _name_of(folder),
+            transform_config=PASSAGES,
+            metadata_config={"excluded_embed_metadata_keys": _NOISE, "excluded_llm_metadata_keys": _NOISE},
+            show_progress=not quiet,
+            **address,
+        )
         done = created.refresh_folder(folder, leave_out=[local])
         _report(done, quiet)
         nodes = _retrieve(created, question, top)
@@ -82,7 +89,8 @@ def _name_of(folder: Path) -> str:
 
 def _report(done: FolderRefresh, quiet: bool) -> None:
     for failure in done.failures:
-        typer.echo(f"error: {failure}", err=True)
+        reason = getattr(failure.error, "reason", None) or failure.error
+        typer.echo(f"error: {failure.source}: {reason}", err=True)
     if not quiet:
         counts = {name: len(getattr(done, name)) for name in ("added", "updated", "removed", "unchanged")}
         parts = [f"{count} {name}" for name, count in counts.items() if count]
@@ -92,6 +100,12 @@ def _report(done: FolderRefresh, quiet: bool) -> None:
 
 SEARCH: dict[str, Any] = {"alpha": 0.5, "enable_reranking": True}
 """Embeddings and words alike, and the better judge last: what finds most without knowing the question."""
+
+
+PASSAGES = {"mode": "auto", "chunk_size": 256, "chunk_overlap": 32}
+"""Tokens of a passage: about what a person reads at a glance."""
+
+_NOISE = [FINGERPRINT]
 
 
 def _retrieve(index: LlamaCloudIndex, question: str, top: int) -> list[NodeWithScore]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from llama_cloud_ext.wire.settings import ConnectionOptions, Settings
 
 DEFAULT_PROJECT = "Default"
+# A message lists so many names of what there is instead.
+_MOST_NAMES = 20
 
 
 async def find_project(settings: Settings, name: str | None) -> dict[str, Any]:
@@ -203,13 +205,14 @@ class IndexReference:
             record = await pipelines.get(connection_for(settings), self.pipeline_id)
         else:
             settings = await self.project_settings()
-            record = self._of_name(await pipelines.list_pipelines(connection_for(settings), pipeline_name=self.name))
+            record = await self._of_name(connection_for(settings))
         if settings.project_id is None and record.get("project_id"):
             settings = settings.scoped(project_id=str(record["project_id"]))
         self._found = FoundIndex(settings, str(record.get("id") or self.pipeline_id), record)
         return self._found
 
-    def _of_name(self, known: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    async def _of_name(self, connection: Connection) -> dict[str, Any]:
+        known = await pipelines.list_pipelines(connection, pipeline_name=self.name)
         found = [pipeline for pipeline in known if pipeline.get("name") == self.name]
         if len(found) == 1:
             return found[0]
@@ -218,9 +221,12 @@ class IndexReference:
             raise ConfigurationError(
                 f"there are {len(found)} indexes {self.name!r}: {ids}", option="name", hint="Pass id= instead of name=."
             )
+        others = {str(pipeline.get("name")) for pipeline in await pipelines.list_pipelines(connection)}
         raise NotFoundError(
             f"{self.options.settings().host} has no index {self.name!r} in "
-            f"{f'project {self.project_name!r}' if self.project_name else 'this project'}",
+            f"{f'project {self.project_name!r}' if self.project_name else 'this project'}; "
+            f"there are: {', '.join(map(repr, sorted(others)[:_MOST_NAMES])) or 'none'}"
+            f"{f' and {len(others) - _MOST_NAMES} more' if len(others) > _MOST_NAMES else ''}",
             status=404,
             hint="Create it with LlamaCloudIndex.create_index(…) or from_documents(…); "
             "project_name= or project_id= says where it is.",

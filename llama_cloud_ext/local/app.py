@@ -21,6 +21,7 @@ from llama_cloud_ext.local import (
     pipelines_routes,
     projects_routes,
     retrieval_routes,
+    retrievers_routes,
 )
 from llama_cloud_ext.local.answers import json_answer
 from llama_cloud_ext.local.cloud import LocalCloud
@@ -44,6 +45,7 @@ ROUTE_MODULES = (
     pipeline_documents_routes,
     pipeline_files_routes,
     retrieval_routes,
+    retrievers_routes,
     projects_routes,
 )
 

@@ -22,6 +22,7 @@ from llama_cloud_ext.local.page_images import PageImages
 from llama_cloud_ext.local.pipeline_store import PipelineStore
 from llama_cloud_ext.local.presigned import Signer
 from llama_cloud_ext.local.retrieval import Embedder, Reranker, Searcher
+from llama_cloud_ext.local.retriever_store import RetrieverStore
 from llama_cloud_ext.local.store import ProjectRecord, Store
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ class LocalCloud:
             tessdata=self._tessdata,
         )
         self.pipelines = PipelineStore(self.store.database)
+        self.retrievers = RetrieverStore(self.store.database, self.project.id)
         self.embedder = Embedder(self._embed_model)
         self.reranker = Reranker(self._reranker)
         self.searcher = Searcher(database, self.embedder, self.reranker)

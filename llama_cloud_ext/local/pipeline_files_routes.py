@@ -132,7 +132,7 @@ async def import_metadata(request: Request) -> Response:
     cloud = cloud_of(request)
     incoming = cloud.blobs.new_incoming()
     try:
-        upload = await receive_upload(request, incoming, cloud.threads)
+        upload = await receive_upload(request, incoming, cloud.threads, field_name="upload_file")
         upload.check()
         table = _table((await cloud.in_thread(incoming.read_bytes)), str(upload.file_name))
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,26 +58,47 @@ async def search_pipeline(cloud: LocalCloud, pipeline: PipelineRecord, query: st
     Raises:
         RequestError: 422 for settings that mean nothing; 409 where the pipeline's vectors are another model's.
     """
-    asked = AskedFor(query, given, pipeline.preset)
     started = time.perf_counter()
-    try:
-        chunks = await cloud.in_thread(cloud.searcher.search, pipeline.id, query, asked.settings)
-    except EmbedderMismatchError as error:
-        raise RequestError(409, str(error)) from error
-    except ValueError as error:
-        raise RequestError(422, str(error)) from error
+    asked, chunks = await search_chunks(cloud, pipeline, query, given)
     searched = time.perf_counter()
     images: list[dict[str, Any]] = []
     figures: list[dict[str, Any]] = []
     if asked.screenshots or asked.figures:
         images, figures = await page_image_nodes(
-            cloud, _pages(chunks), screenshots=asked.screenshots, figures=asked.figures
+            cloud, pages_of(chunks), screenshots=asked.screenshots, figures=asked.figures
         )
     seconds = {"retrieval": searched - started, "images": time.perf_counter() - searched}
     return Found(chunks, images, figures, asked.inferred, seconds)
 
 
-def _pages(chunks: Sequence[ScoredChunk]) -> list[tuple[str, int, float]]:
+async def search_chunks(
+    cloud: LocalCloud, pipeline: PipelineRecord, query: str, given: Mapping[str, Any]
+) -> tuple[AskedFor, list[ScoredChunk]]:
+    """Search a pipeline for its chunks alone.
+
+    Args:
+        cloud: The data folder.
+        pipeline: The pipeline.
+        query: What is asked.
+        given: Settings that beat the pipeline's presets.
+
+    Returns:
+        What was asked for with the presets, and the chunks, the best first.
+
+    Raises:
+        RequestError: 422 for settings that mean nothing; 409 where the pipeline's vectors are another model's.
+    """
+    asked = AskedFor(query, given, pipeline.preset)
+    try:
+        return asked, await cloud.in_thread(cloud.searcher.search, pipeline.id, query, asked.settings)
+    except EmbedderMismatchError as error:
+        raise RequestError(409, str(error)) from error
+    except ValueError as error:
+        raise RequestError(422, str(error)) from error
+
+
+def pages_of(chunks: Iterable[ScoredChunk]) -> list[tuple[str, int, float]]:
+    """The pages of files that chunks stand on: file id, page index from 0 on, and the chunk's score."""
     return [
         (scored.file_id, number - 1, scored.score)
         for scored in chunks

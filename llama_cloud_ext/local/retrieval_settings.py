@@ -33,6 +33,9 @@ def check_preset(values: Mapping[str, Any], place: list[str | int]) -> None:
         value = values.get(name)
         if value is not None and not _fits(name, value):
             raise invalid([*place, name], _EXPECTED[name in NUMBERS, name in FLAGS], value)
+    alpha = values.get("alpha")
+    if alpha is not None and not 0 <= alpha <= 1:
+        raise invalid([*place, "alpha"], "Input should be a number from 0 (sparse) to 1 (dense)", alpha)
     mode = values.get("retrieval_mode")
     if mode is not None and mode not in MODES:
         raise invalid([*place, "retrieval_mode"], f"Input should be one of: {', '.join(MODES)}", mode, "enum")

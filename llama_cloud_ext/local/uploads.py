@@ -39,6 +39,7 @@ class Upload:
     """
 
     path: Path
+    field_name: str = "file"
     fields: dict[str, str] = field(default_factory=dict)
     file_name: str | None = None
     size: int = 0
@@ -51,7 +52,7 @@ class Upload:
             RequestError: 400, with the messages of the service's error reference.
         """
         if not self.has_file:
-            raise RequestError(400, "file field is required for multipart requests.")
+            raise _no_file(self.field_name)
         if not self.file_name:
             raise RequestError(400, "File must have a filename.")
         if len(self.file_name) > LONGEST_NAME:
@@ -60,13 +61,14 @@ class Upload:
             raise RequestError(400, "Uploaded file is empty.")
 
 
-async def receive_upload(request: Request, path: Path, threads: Executor) -> Upload:
+async def receive_upload(request: Request, path: Path, threads: Executor, *, field_name: str = "file") -> Upload:
     """Read a multipart request whose file goes to `path`.
 
     Args:
         request: The request, its body unread.
         path: A fresh path; the caller removes it when anything fails.
         threads: Where blocking work runs.
+        field_name: The field of the form that holds the file.
 
     Returns:
         The fields and the file, not checked for completeness.
@@ -78,14 +80,14 @@ async def receive_upload(request: Request, path: Path, threads: Executor) -> Upl
 
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
-        raise RequestError(400, "file field is required for multipart requests.")
+        raise _no_file(field_name)
     if not (boundary := options.get(b"boundary")):
         raise RequestError(400, "Missing boundary in multipart.")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > LARGEST_FILE + 2 * LARGEST_FIELD:
         raise _too_large()
     loop = asyncio.get_running_loop()
-    receiver = await loop.run_in_executor(threads, _Receiver, boundary, path)
+    receiver = await loop.run_in_executor(threads, _Receiver, boundary, path, field_name)
     try:
         async for batch in _batches(request.stream()):
             await loop.run_in_executor(threads, receiver.feed, batch)
@@ -125,6 +127,10 @@ async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield b"".join(waiting)
 
 
+def _no_file(field_name: str) -> RequestError:
+    return RequestError(400, f"{field_name} field is required for multipart requests.")
+
+
 def _too_large() -> RequestError:
     return RequestError(413, f"File size exceeds {LARGEST_FILE // 2**20}MB limit.")
 
@@ -132,10 +138,10 @@ def _too_large() -> RequestError:
 class _Receiver:
     """Callbacks of the multipart parser; lives in the worker thread."""
 
-    def __init__(self, boundary: bytes, path: Path) -> None:
+    def __init__(self, boundary: bytes, path: Path, field_name: str) -> None:
         from python_multipart.multipart import MultipartParser
 
-        self._upload = Upload(path)
+        self._upload = Upload(path, field_name)
         self._stream: IO[bytes] | None = None
         self._header_name = bytearray()
         self._header_value = bytearray()
@@ -194,7 +200,7 @@ class _Receiver:
 
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
         name = options.get(b"name", b"").decode(errors="replace")
-        if name == "file" and not self._upload.has_file:
+        if name == self._upload.field_name and not self._upload.has_file:
             self._upload.has_file = True
             self._upload.file_name = display_name(options.get(b"filename", b"").decode(errors="replace"))
             self._stream = self._upload.path.open("xb")

@@ -57,6 +57,7 @@ class ChunkSearch:
         alpha: float,
         cutoff: float | None,
         filters: Mapping[str, Any] | None,
+        count: bool,
     ) -> FoundChunks:
         """Find chunks.
 
@@ -71,6 +72,7 @@ class ChunkSearch:
             alpha: Weight of the vectors where both are searched.
             cutoff: Least cosine similarity of a chunk found by vector.
             filters: Checked filters; they come before everything else, so that as many chunks as asked for are found.
+            count: Whether `frequencies` are wanted.
 
         Returns:
             At most as many as the larger of the two numbers.
@@ -86,10 +88,10 @@ class ChunkSearch:
             view = self._vectors.view(connection, collection)
             allowed = self._rows_allowed(connection, collection, condition, view.sequences)
             dense = view.nearest(query_vector, dense_top_k, allowed=allowed, cutoff=cutoff)
-        counts = count_words(connection, collection.number, query_words(query))
+        counts = count_words(connection, collection.number, query_words(query)) if count or sparse_top_k else []
         sparse = search_words(connection, collection.number, counts, sparse_top_k, condition) if sparse_top_k else []
         chunks = max(1, chunks_in(connection, collection))
-        frequencies = {count.word: count.chunks / chunks for count in counts}
+        frequencies = {word: holding / chunks for word, holding in counts}
         if dense_top_k and sparse_top_k:
             scores = fuse(dense, sparse, alpha)[: max(dense_top_k, sparse_top_k)]
         else:

@@ -145,20 +145,27 @@ def _check_one(filter_: Any) -> None:
         raise ValueError(f"the filter on {key!r} has the unknown operator {operator!r}: {', '.join(sorted(OPERATORS))}")
     if operator == "is_empty":
         return
-    wrong = f"the filter on {key!r} needs {{}} for its operator {operator!r}, and has {value!r}"
-    if operator in _OF_LISTS:
-        if not isinstance(value, list):
-            raise ValueError(wrong.format("a list"))
-    elif operator in _OF_TEXTS:
-        if not isinstance(value, str):
-            raise ValueError(wrong.format("a text"))
-    elif value is None:
-        raise ValueError(wrong.format("a value (is_empty finds what has none)"))
-    elif isinstance(value, list) and operator not in {"==", "!="}:
-        raise ValueError(wrong.format("a single value"))
-    for one in value if isinstance(value, list) else [value]:
-        if not isinstance(one, str | int | float) or (isinstance(one, float) and not math.isfinite(one)):
-            raise ValueError(wrong.format("texts and finite numbers"))
+    wanted = _unsuitable(operator, value)
+    if wanted:
+        raise ValueError(f"the filter on {key!r} needs {wanted} for its operator {operator!r}, and has {value!r}")
+
+
+def _unsuitable(operator: str, value: Any) -> str | None:
+    """What an operator needs instead of a value that does not suit it."""
+    if operator in _OF_LISTS and not isinstance(value, list):
+        return "a list"
+    if operator in _OF_TEXTS and not isinstance(value, str):
+        return "a text"
+    if value is None:
+        return "a value (is_empty finds what has none)"
+    if isinstance(value, list) and operator not in _OF_LISTS | {"==", "!="}:
+        return "a single value"
+    values = value if isinstance(value, list) else [value]
+    return None if all(map(_is_plain, values)) else "texts and finite numbers"
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _has(value: Any, key: str, kind: type) -> bool:

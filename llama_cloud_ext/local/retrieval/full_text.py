@@ -1,7 +1,8 @@
 """Searching by words: BM25 of SQLite's full-text index.
 
 BM25 has to score every chunk that holds any word of the query. Words that thousands of chunks hold say little about
-any of them, so that a query is searched by its rarest words, as many as stay within a bound of chunks to score.
+any of them, so that a query is searched by its rarest words, as many as stay within a bound of chunks to score. A query
+of nothing but common words is searched for chunks that hold all of them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from llama_cloud_ext.local.retrieval.filter_sql import SqlFilter
 from llama_cloud_ext.local.retrieval.schema import full_text_table
 from llama_cloud_ext.local.retrieval.words import STOP_WORDS, words_of
 
-_SCORED_CHUNKS = 12_000
-"""Chunks that one search may score, as a sum over its words: about 20 ms."""
+_SCORED_CHUNKS = 8_000
+"""Chunks that one search may score, as a sum over its words: about 10 ms."""
 
-_MOST_WORDS = 48
+_COMMON_WORDS = 6
+"""So many words of a query that has common ones only are searched together."""
+
+_MOST_WORDS = 32
 """Of a query; the longest ones of a longer query are searched, because long words are rare ones."""
 
 _NAMES_WEIGHT = 0.5
@@ -84,24 +88,53 @@ def search_words(
     Returns:
         Sequence and BM25 (above 0, without upper bound) of each, the best first.
     """
-    searched: list[str] = []
+    counts = list(counts)
+    if not counts or top_k < 1:
+        return []
+    search = _Search(connection, collection, top_k, sql_filter)
+    if counts[0].chunks < _SCORED_CHUNKS:
+        return search.ranked(" OR ".join(map(_quoted, _rarest(counts))))
+    # All words are common: first the chunks that hold all of them, then those that hold the first.
+    words = [_quoted(word) for word, _ in counts[:_COMMON_WORDS]]
+    found = search.ranked(" AND ".join(words))
+    if len(found) < top_k:
+        known = {sequence for sequence, _ in found}
+        others = [(sequence, bm25) for sequence, bm25 in search.ranked(words[0]) if sequence not in known]
+        found = sorted([*found, *others], key=lambda pair: (-pair[1], pair[0]))[:top_k]
+    return found
+
+
+def _rarest(counts: Iterable[WordCount]) -> list[str]:
+    """As many of the rarest words as may be scored."""
+    words: list[str] = []
     scored = 0
     for word, chunks in counts:
         scored += chunks
-        if searched and scored > _SCORED_CHUNKS:
+        if words and scored > _SCORED_CHUNKS:
             break
-        searched.append(word)
-    if not searched or top_k < 1:
-        return []
-    table = full_text_table(collection)
-    join = f"JOIN chunks c ON c.sequence = {table}.rowid" if sql_filter.condition else ""
-    condition = f"AND {sql_filter.condition}" if sql_filter.condition else ""
-    rows = connection.execute(
-        f"""SELECT {table}.rowid, -bm25({table}, 1.0, {_NAMES_WEIGHT}) AS score FROM {table} {join}
-        WHERE {table} MATCH ? {condition} ORDER BY score DESC, {table}.rowid LIMIT ?""",  # noqa: S608  # see SqlFilter
-        (" OR ".join(map(_quoted, searched)), *sql_filter.parameters, top_k),
-    )
-    return [(row[0], row[1]) for row in rows]
+        words.append(word)
+    return words
+
+
+class _Search(NamedTuple):
+    connection: sqlite3.Connection
+    collection: int
+    top_k: int
+    sql_filter: SqlFilter
+
+    def ranked(self, match: str) -> list[tuple[int, float]]:
+        """The best of the first `_SCORED_CHUNKS` chunks that a full-text query and the filter let through."""
+        table = full_text_table(self.collection)
+        condition = self.sql_filter.condition
+        join = f"JOIN chunks c ON c.sequence = {table}.rowid" if condition else ""
+        rows = self.connection.execute(
+            f"""SELECT sequence, score FROM (
+                SELECT {table}.rowid AS sequence, -bm25({table}, 1.0, {_NAMES_WEIGHT}) AS score FROM {table} {join}
+                WHERE {table} MATCH ? {f"AND {condition}" if condition else ""} LIMIT {_SCORED_CHUNKS}
+            ) ORDER BY score DESC, sequence LIMIT ?""",  # noqa: S608  # numbers, and see SqlFilter
+            (match, *self.sql_filter.parameters, self.top_k),
+        )
+        return [(row[0], row[1]) for row in rows]
 
 
 def _quoted(word: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_RANKS = 10
-"""How slowly a rank loses its weight: 1/(1 + rank/10)."""
+_RANKS = 3
+"""How slowly a rank loses its weight, 1/(1 + rank/3). Tuned on half A of the benchmark's known items."""
 
 
 def fuse(

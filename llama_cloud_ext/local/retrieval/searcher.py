@@ -123,6 +123,7 @@ class _Search:
             alpha=plan.alpha,
             cutoff=self.settings.dense_similarity_cutoff,
             filters=self.settings.filters,
+            count=rerank_top_n is not None,
         )
         chunks = chunks_by_sequence(self.connection, found.scores)
         if rerank_top_n is None:
