@@ -82,8 +82,8 @@ class LlamaCloudError(Exception):
 
     def __str__(self) -> str:
         text = self._describe()
-        about = (self.file or "", f"job {self.job_id}" if self.job_id else "")
-        missing = [name for name in about if name and name not in text]
+        about = {self.file: self.file, self.job_id: f"job {self.job_id}"}
+        missing = [name for known, name in about.items() if known and name and known not in text]
         text = f"{', '.join(missing)}: {text}" if missing else text
         return f"{text}\n→ {self.hint}" if self.hint else text
 
@@ -430,7 +430,8 @@ class IngestionError(JobFailedError):
     def _compose(self) -> str:
         if not self.failures:
             return super()._compose()
-        return _listed(f"{len(self.failures)} documents or files could not be ingested", self.failures)
+        what = f"{len(self.failures)} documents or files could not be ingested"
+        return _listed(f"{what} into index {self.job_id}" if self.job_id else what, self.failures)
 
 
 class PartialFailureError(LlamaCloudError):

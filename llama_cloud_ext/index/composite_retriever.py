@@ -15,8 +15,8 @@ from llama_cloud_ext.index.reference import find_project
 from llama_cloud_ext.index.retrieval import pictures
 from llama_cloud_ext.wire import retrievers
 from llama_cloud_ext.wire.io_loop import run, run_async
-from llama_cloud_ext.wire.models.retrieval import ReRankConfig, RetrieverPipeline
-from llama_cloud_ext.wire.models.settling import settle
+from llama_cloud_ext.wire.models.retrieval import PresetRetrievalParams, ReRankConfig, RetrieverPipeline
+from llama_cloud_ext.wire.models.settling import answered, settle
 from llama_cloud_ext.wire.models.tolerant import as_mapping, as_number, as_objects
 from llama_cloud_ext.wire.transport import Connection, connection_for
 
@@ -274,7 +274,8 @@ class LlamaCloudCompositeRetriever(BaseRetriever):
         if name is None or preset is None:
             pipeline = await index.reference.record()
             name = name or str(pipeline.get("name"))
-            preset = pipeline.get("preset_retrieval_parameters") if preset is None else preset
+            if preset is None:
+                preset = answered(PresetRetrievalParams, as_mapping(pipeline.get("preset_retrieval_parameters")))
         added = RetrieverPipeline(
             pipeline_id=found.pipeline_id, name=name, description=description, preset_retrieval_parameters=preset
         )
@@ -327,12 +328,7 @@ class LlamaCloudCompositeRetriever(BaseRetriever):
 
 
 def _pipelines(record: dict[str, Any]) -> list[RetrieverPipeline]:
-    known = RetrieverPipeline.model_fields
-    return [
-        # What a newer service adds is not ours to send back.
-        RetrieverPipeline(**{name: value for name, value in pipeline.items() if name in known})
-        for pipeline in as_objects(record.get("pipelines"))
-    ]
+    return [answered(RetrieverPipeline, pipeline) for pipeline in as_objects(record.get("pipelines"))]
 
 
 def _node(one: dict[str, Any]) -> NodeWithScore:

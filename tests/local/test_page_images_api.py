@@ -17,7 +17,8 @@ from PIL import Image
 from llama_cloud_ext.local import create_app
 from llama_cloud_ext.local.cloud import LocalCloud
 from llama_cloud_ext.local.engine import parse_document
-from llama_cloud_ext.local.page_images import PageImage, PageImages, page_image_nodes
+from llama_cloud_ext.local.page_image_nodes import page_image_nodes
+from llama_cloud_ext.local.page_images import PageImage, PageImages
 from tests.local.clients import FILES, local_client, upload_file
 
 
