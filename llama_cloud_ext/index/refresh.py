@@ -11,6 +11,7 @@ from llama_cloud_ext.errors import NotFoundError
 from llama_cloud_ext.index.documents import cloud_document, fingerprint
 from llama_cloud_ext.index.ingestion import Awaited, wait_for_ingestion
 from llama_cloud_ext.wire import pipeline_documents
+from llama_cloud_ext.wire.models.tolerant import as_mapping
 
 if TYPE_CHECKING:
     from llama_index.core.schema import Document
@@ -74,7 +75,7 @@ async def ref_doc_info(reference: IndexReference) -> dict[str, RefDocInfo]:
 
     found = await reference.find()
     return {
-        str(record.get("id")): RefDocInfo(metadata=dict(record.get("metadata") or {}), node_ids=[])
+        str(record.get("id")): RefDocInfo(metadata=dict(as_mapping(record.get("metadata"))), node_ids=[])
         async for record in pipeline_documents.list_documents(found.connection, found.pipeline_id)
     }
 

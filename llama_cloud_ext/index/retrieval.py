@@ -42,8 +42,9 @@ async def retrieve(reference: IndexReference, query: str, settings: Mapping[str,
     mode = mode_of(settings, preset)
     extra = as_mapping(answer.get("metadata"))
     nodes = [
-        with_score(text_node(as_mapping(one.get("node")), extra_metadata=extra, mode=mode), one.get("score"))
+        with_score(text_node(raw, extra_metadata=extra, mode=mode), one.get("score"))
         for one in as_objects(answer.get("retrieval_nodes"))
+        if (raw := as_mapping(one.get("node")))
     ]
     return nodes + await pictures(found.connection, answer, settings, extra_metadata=extra, mode=mode)
 
@@ -70,7 +71,7 @@ async def pictures(
     """
     wanted = [
         *(_listed(answer.get("image_nodes")) if settings.get(SCREENSHOTS) is not False else ()),
-        *(_listed(answer.get("page_figure_nodes")) if settings.get(FIGURES) is not False else ()),
+        *(_listed(answer.get("page_figure_nodes"), "figure_name") if settings.get(FIGURES) is not False else ()),
     ]
     limit = asyncio.Semaphore(_PICTURES_AT_ONCE)
 
@@ -84,8 +85,19 @@ async def pictures(
     return list(await asyncio.gather(*(fetch(one) for one in wanted)))
 
 
-def _listed(nodes: Any) -> Iterable[Mapping[str, Any]]:
-    return [one for one in as_objects(nodes) if as_text(as_mapping(one.get("node")).get("file_id"))]
+def _listed(nodes: Any, *names: str) -> Iterable[Mapping[str, Any]]:
+    """Those that say which picture they mean; without its page, another one would be fetched."""
+    return [one for one in as_objects(nodes) if _is_picture(as_mapping(one.get("node")), names)]
+
+
+def _is_picture(raw: Mapping[str, Any], names: Iterable[str]) -> bool:
+    page = as_integer(raw.get("page_index"))
+    return page is not None and page >= 0 and all(_is_name(raw.get(name)) for name in ("file_id", *names))
+
+
+def _is_name(value: Any) -> bool:
+    # Dots alone would be another place in a URL.
+    return (as_text(value) or "").strip(". ") != ""
 
 
 async def _picture(connection: Connection, raw: Mapping[str, Any]) -> tuple[bytes, str]:
