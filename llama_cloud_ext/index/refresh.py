@@ -40,11 +40,15 @@ async def changed_documents(reference: IndexReference, documents: Sequence[Docum
     changed = [True] * len(documents)
     places: dict[str, list[int]] = {}
     for place, document in enumerate(documents):
+        if earlier := places.get(document.id_):
+            # What comes twice is compared with its version before, which will be in the index by then.
+            before = fingerprint(cloud_document(documents[earlier[-1]]))
+            changed[place] = fingerprint(cloud_document(document)) != before
         places.setdefault(document.id_, []).append(place)
     async for document_id, record in _stored(found, list(places)):
-        for place in places[document_id]:
-            sent = cloud_document(documents[place])
-            changed[place] = fingerprint(sent) != fingerprint(record, like=sent)
+        first = places[document_id][0]
+        sent = cloud_document(documents[first])
+        changed[first] = fingerprint(sent) != fingerprint(record, like=sent)
     return changed
 
 

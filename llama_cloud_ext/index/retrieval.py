@@ -6,6 +6,7 @@ Everything here runs on the I/O loop.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from llama_cloud_ext.wire.transport import Connection
 
 _PICTURES_AT_ONCE = 16
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 SCREENSHOTS, FIGURES = "retrieve_page_screenshot_nodes", "retrieve_page_figure_nodes"
 
 
@@ -96,8 +98,9 @@ def _is_picture(raw: Mapping[str, Any], names: Iterable[str]) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    # Dots alone would be another place in a URL.
-    return (as_text(value) or "").strip(". ") != ""
+    # Dots alone would be another place in a URL, and half a character has none in it.
+    text = as_text(value) or ""
+    return text.strip(". ") != "" and not _HALF_CHARACTER.search(text)
 
 
 async def _picture(connection: Connection, raw: Mapping[str, Any]) -> tuple[bytes, str]:
