@@ -81,8 +81,8 @@ class LlamaCloudError(Exception):
 
     def __str__(self) -> str:
         text = self._describe()
-        about = (self.file or "", f"job {self.job_id}" if self.job_id else "")
-        missing = [name for name in about if name and name not in text]
+        about = {self.file: self.file, self.job_id: f"job {self.job_id}"}
+        missing = [name for known, name in about.items() if known and name and known not in text]
         text = f"{', '.join(missing)}: {text}" if missing else text
         return f"{text}\n→ {self.hint}" if self.hint else text
 

@@ -139,12 +139,11 @@ async def _upload(
 
 async def _remove(found: FoundIndex, file_id: str) -> None:
     """Take a file out of the index, and delete the upload, which nobody else knows of."""
-    for deletion in (
-        lambda: pipeline_files.delete(found.connection, found.pipeline_id, file_id),
-        lambda: uploads.delete(found.connection, file_id),
-    ):
-        with suppress(NotFoundError):  # somebody else removed it
-            await deletion()
+    # Somebody else may have removed either of them.
+    with suppress(NotFoundError):
+        await pipeline_files.delete(found.connection, found.pipeline_id, file_id)
+    with suppress(NotFoundError):
+        await uploads.delete(found.connection, file_id)
 
 
 async def _wait(found: FoundIndex, done: FolderRefresh, timeout: float | None) -> None:
