@@ -33,6 +33,7 @@ Every class survives pickling, so that errors cross process pools. None of them 
 from __future__ import annotations
 
 import pickle
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -93,7 +94,9 @@ class LlamaCloudError(Exception):
         """The message without its context and hint; never blank."""
         text = self.message.strip() or self._compose() or type(self).__name__
         subject = self._subject()
-        return f"{subject}: {text}" if subject and subject not in text else text
+        # As a word of its own: the misspelled "filter" is in "filters", and yet not said.
+        said = not subject or re.search(rf"(?<!\w){re.escape(subject)}(?!\w)", text)
+        return text if said else f"{subject}: {text}"
 
     def _subject(self) -> str | None:
         """What the message is about, where it does not say so itself."""
