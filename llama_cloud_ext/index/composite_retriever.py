@@ -32,6 +32,17 @@ if TYPE_CHECKING:
 
 CompositeRetrievalMode = Literal["full", "routing"]
 
+# For the message about an unknown one.
+_ARGUMENTS = (
+    "name",
+    "retriever_id",
+    "project_name",
+    "create_if_not_exists",
+    "mode",
+    "rerank_top_n",
+    "rerank_config",
+    "persisted",
+)
 # What a node says of where it came from; models need not read it.
 _ORIGIN = ("pipeline_id", "retriever_id", "retriever_pipeline_name")
 
@@ -109,7 +120,7 @@ class LlamaCloudCompositeRetriever(BaseRetriever):
         self._mode = mode
         self._rerank_top_n = rerank_top_n
         self._rerank_config = settle(ReRankConfig, rerank_config)
-        self._options = connection_options(dict(connection))
+        self._options = connection_options(dict(connection), known=_ARGUMENTS)
         self._record: dict[str, Any] | None = None
         if not self._persisted:
             self._record = {"id": retriever_id or str(uuid.uuid4()), "name": name, "pipelines": []}

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.errors import DownloadError
+from llama_cloud_ext.errors import DownloadError, LlamaCloudError, NotFoundError, ServerError, TransportError
 from llama_cloud_ext.index.nodes import image_node, mode_of, text_node, with_score
 from llama_cloud_ext.wire import page_images, pipelines
 from llama_cloud_ext.wire.image_types import SNIFFED_BYTES, image_type
@@ -98,7 +98,12 @@ async def _picture(connection: Connection, raw: Mapping[str, Any]) -> tuple[byte
             download = await page_images.figure(connection, file_id, page, figure)
         else:
             download = await page_images.screenshot(connection, file_id, page)
-    except DownloadError as error:
+    except (NotFoundError, ServerError, TransportError) as error:
+        # The first line alone: its hint is about ids and projects, which the caller did not choose.
+        reason = str(error).partition("\n")[0]
+        status = getattr(error, "status", None)
+        raise DownloadError(reason, file=what, status=status, transient=not isinstance(error, NotFoundError)) from error
+    except LlamaCloudError as error:
         raise error.with_context(file=what) from error.__cause__
     kind = image_type(download.content[:SNIFFED_BYTES], download.content_type)
     if kind is None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS, FILES = "pipeline_documents", "pipeline_files"
 _TABLES = (DOCUMENTS, FILES)
+Ended = tuple[str, list[Any]]
 # What one claim takes at most: a crash repeats no more than that, and its texts are in memory together.
 _BATCH_DOCUMENTS = 64
 _BATCH_CHARACTERS = 1_000_000
@@ -91,27 +92,22 @@ class IngestionQueue:
     def claim(
         self, lease: float, *, gone: Sequence[str], alive: Sequence[str]
     ) -> Future[DocumentBatch | FileTask | None]:
-        """Take documents of one pipeline, or a file, whichever has waited longest; None when there is nothing to do.
+        """Take documents of one pipeline, or a file, whichever came first; None when there is nothing to do.
 
         Args:
             lease: Seconds until the claim expires unless it is renewed.
             gone: Owners known to have ended.
             alive: Owners known to live.
         """
-        ended, ends = work_leases.expired(gone=gone, alive=alive)
-        waiting = f"(status = '{NOT_STARTED}' OR (status = '{IN_PROGRESS}' AND {ended}))"
+        ended = work_leases.expired(gone=gone, alive=alive)
 
         def look(connection: sqlite3.Connection) -> DocumentBatch | FileTask | None:
             # Asking with a read first keeps idle polling from taking the write lock.
-            if not any(
-                connection.execute(f"SELECT 1 FROM {table} WHERE {waiting} LIMIT 1", ends).fetchone()  # noqa: S608 - the parts are ours
-                for table in _TABLES
-            ):
+            if all(_first(connection, table, ended) is None for table in _TABLES):
                 return None
             connection.execute("BEGIN IMMEDIATE")
             try:
-                taken = self._take_documents(connection, waiting, ends, lease)
-                task = taken or self._take_file(connection, waiting, ends, lease)
+                task = self._take(connection, ended, lease)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
@@ -120,24 +116,27 @@ class IngestionQueue:
 
         return self._database.read(look)
 
+    def _take(self, connection: sqlite3.Connection, ended: Ended, lease: float) -> DocumentBatch | FileTask | None:
+        document, file = (_first(connection, table, ended) for table in _TABLES)
+        if document is not None and (file is None or document["updated_at"] <= file["updated_at"]):
+            return self._take_documents(connection, document, ended, lease)
+        return None if file is None else self._take_file(connection, file, lease)
+
     def _take_documents(
-        self, connection: sqlite3.Connection, waiting: str, ends: Sequence[Any], lease: float
-    ) -> DocumentBatch | None:
-        first = connection.execute(
-            f"SELECT pipeline_id FROM {DOCUMENTS} WHERE {waiting} ORDER BY sequence LIMIT 1",  # noqa: S608 - the parts are ours
-            ends,
-        ).fetchone()
-        if first is None:
-            return None
-        rows = connection.execute(
-            f"SELECT sequence, length(text) AS size FROM {DOCUMENTS} WHERE pipeline_id = ? AND {waiting} "  # noqa: S608 - the parts are ours
-            "ORDER BY sequence LIMIT ?",
-            (first["pipeline_id"], *ends, _BATCH_DOCUMENTS),
-        ).fetchall()
+        self, connection: sqlite3.Connection, first: sqlite3.Row, ended: Ended, lease: float
+    ) -> DocumentBatch:
+        rows = [first]
+        # What was begun before may be what killed its process: it goes alone, so that it takes no other with it.
+        if first["attempts"] == 0:
+            rows = connection.execute(
+                f"SELECT sequence, length(text) AS size FROM {DOCUMENTS} WHERE pipeline_id = ? AND status = ? "  # noqa: S608 - a name of ours
+                "AND attempts = 0 ORDER BY sequence LIMIT ?",
+                (first["pipeline_id"], NOT_STARTED, _BATCH_DOCUMENTS),
+            ).fetchall()
         sequences: list[int] = []
         size = 0
         for row in rows:
-            size += row["size"]
+            size += row["size"] if len(rows) > 1 else 0
             if sequences and size > _BATCH_CHARACTERS:
                 break
             sequences.append(row["sequence"])
@@ -145,16 +144,8 @@ class IngestionQueue:
         pipeline = self._pipeline(connection, first["pipeline_id"])
         return DocumentBatch(pipeline, sorted(documents, key=lambda document: document.sequence))
 
-    def _take_file(
-        self, connection: sqlite3.Connection, waiting: str, ends: Sequence[Any], lease: float
-    ) -> FileTask | None:
-        row = connection.execute(
-            f"SELECT sequence FROM {FILES} WHERE {waiting} ORDER BY sequence LIMIT 1",  # noqa: S608 - the parts are ours
-            ends,
-        ).fetchone()
-        if row is None:
-            return None
-        file = file_of(self._start(connection, FILES, [row["sequence"]], lease)[0])
+    def _take_file(self, connection: sqlite3.Connection, first: sqlite3.Row, lease: float) -> FileTask:
+        file = file_of(self._start(connection, FILES, [first["sequence"]], lease)[0])
         return FileTask(self._pipeline(connection, file.pipeline_id), file)
 
     def _start(
@@ -263,6 +254,21 @@ class IngestionQueue:
             vectors=outcome.vectors,
             embedder_name=self._embedder_name,
         )
+
+
+def _first(connection: sqlite3.Connection, table: str, ended: Ended) -> sqlite3.Row | None:
+    """What is next in a queue: what somebody left unfinished, else the oldest of what nobody has begun."""
+    condition, values = ended
+    # Two questions, each of which an index answers; with OR, SQLite would sort all that waits.
+    for status, more, bound in ((IN_PROGRESS, f" AND {condition}", values), (NOT_STARTED, "", [])):
+        row: sqlite3.Row | None = connection.execute(
+            f"SELECT sequence, pipeline_id, attempts, updated_at FROM {table} WHERE status = ?{more} "  # noqa: S608 - the parts are ours
+            "ORDER BY sequence LIMIT 1",
+            (status, *bound),
+        ).fetchone()
+        if row is not None:
+            return row
+    return None
 
 
 def _is_current(connection: sqlite3.Connection, pipeline: PipelineRecord) -> bool:
