@@ -9,7 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import NodeWithScore, QueryBundle
 
+from llama_cloud_ext.local import create_app
+from llama_cloud_ext.local.asgi_transport import AsgiTransport
 from llama_cloud_ext.local.composite_retrieval import Tool, route
 from llama_cloud_ext.local.pipeline_records import PipelineRecord
 from tests.local.clients import local_client
@@ -186,6 +190,25 @@ async def test_one_ranking_of_several_pipelines(tmp_path: Path) -> None:
         as_found = await search(client, "apples", entries, rerank_config={"type": "disabled", "top_n": 1})
         assert len(as_found) == len(by_score) == 5
         assert [node["node"]["pipeline_id"] for node in as_found[:4]] == [one, two, one, two]
+
+
+async def test_a_reranker_of_ones_own(tmp_path: Path) -> None:
+    """Ensure a node postprocessor that the server was given ranks what several pipelines found."""
+
+    class Shortest(BaseNodePostprocessor):
+        def _postprocess_nodes(
+            self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+        ) -> list[NodeWithScore]:
+            ranked = sorted(nodes, key=lambda node: len(node.text))
+            return [NodeWithScore(node=node.node, score=1.0 / len(node.text)) for node in ranked]
+
+    app = create_app(tmp_path, reranker=Shortest())
+    async with httpx.AsyncClient(transport=AsgiTransport(app), base_url="http://cloud.test") as client:
+        one = await pipeline_of(client, "one", ["apples and pears and plums"])
+        two = await pipeline_of(client, "two", ["apples"])
+        nodes = await search(client, "apples and pears", [{"pipeline_id": one}, {"pipeline_id": two}])
+    await asyncio.to_thread(app.state.cloud.close)
+    assert [(node["node"]["pipeline_id"], node["score"]) for node in nodes] == [(two, 1 / 6), (one, 1 / 26)]
 
 
 async def test_the_same_document_in_two_pipelines(tmp_path: Path) -> None:
