@@ -350,7 +350,7 @@ def test_vectors_of_pipelines_not_searched_lately_are_let_go(
     database: RetrievalDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ensure memory stays within its bound however many pipelines are searched, and that all stay searchable."""
-    monkeypatch.setattr(vectors, "_MEMORY", 3 * 1024 * 384 * 4)
+    monkeypatch.setattr(vectors, "_MEMORY", 3 * 1024 * 512 * 4)
     for number in range(6):
         database.add(ANIMALS, pipeline_id=f"p{number}")
     for number in [*range(6), 0, 1]:

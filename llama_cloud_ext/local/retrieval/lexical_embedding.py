@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-DIMENSIONS = 384
+DIMENSIONS = 512
 """More are better and slower: searching is exact, and reads every vector (the benchmark prints quality and speed)."""
 
 NAME = f"lexical-1-{DIMENSIONS}"
