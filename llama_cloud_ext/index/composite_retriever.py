@@ -315,7 +315,7 @@ class LlamaCloudCompositeRetriever(BaseRetriever):
             answer = await retrievers.retrieve(connection, str(record["id"]), body)
         else:
             answer = await retrievers.retrieve_from(connection, {**body, "pipelines": record["pipelines"]})
-        nodes = [_node(one) for one in as_objects(answer.get("nodes"))]
+        nodes = [_node(one) for one in as_objects(answer.get("nodes")) if as_mapping(one.get("node"))]
         nodes += await pictures(connection, answer, {}, extra_metadata={}, mode=mode_of(None))
         # Pictures come in a list of their own; stable, so that what has no score keeps the service's order.
         return sorted(nodes, key=lambda node: -1.0 if node.score is None else node.score, reverse=True)

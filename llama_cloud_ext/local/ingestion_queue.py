@@ -15,6 +15,8 @@ from llama_cloud_ext.local.pipeline_records import (
     ERROR,
     IN_PROGRESS,
     NOT_STARTED,
+    PARSING,
+    SPLITTING,
     SUCCESS,
     DocumentRecord,
     NewDocument,
@@ -23,9 +25,10 @@ from llama_cloud_ext.local.pipeline_records import (
     document_of,
     file_of,
     pipeline_of,
+    same_configuration,
 )
 from llama_cloud_ext.local.pipeline_store import delete_file_document, put_document
-from llama_cloud_ext.local.retrieval import Chunk, write_chunks
+from llama_cloud_ext.local.retrieval import Chunk, delete_document_chunks, write_chunks
 from llama_cloud_ext.local.store import timestamp
 
 if TYPE_CHECKING:
@@ -185,12 +188,15 @@ class IngestionQueue:
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            if not _is_current(connection, pipeline):
-                return
+            current = _is_current(connection, pipeline, DOCUMENTS)
             for outcome in outcomes:
                 document = outcome.document
-                if self._end(connection, DOCUMENTS, document.sequence, document.version, outcome.error):
-                    self._write(connection, document.pipeline_id, document.id, document.file_id, outcome)
+                row = (document.sequence, document.version)
+                if not current:
+                    self._put_back(connection, DOCUMENTS, *row)
+                elif self._holds(connection, DOCUMENTS, *row):
+                    self._write(connection, pipeline.id, document.id, document.file_id, outcome)
+                    self._end(connection, DOCUMENTS, document.sequence, outcome.error)
 
         return self._database.write(work)
 
@@ -206,54 +212,69 @@ class IngestionQueue:
         file = task.file
 
         def work(connection: sqlite3.Connection) -> None:
-            if not _is_current(connection, task.pipeline):
+            if not _is_current(connection, task.pipeline, FILES):
+                self._put_back(connection, FILES, file.sequence, file.version)
                 return
-            if not self._end(connection, FILES, file.sequence, file.version, outcome.error):
+            if not self._holds(connection, FILES, file.sequence, file.version):
                 return
             delete_file_document(connection, file.pipeline_id, file.file_id)
-            if document is None or outcome.error is not None:
-                return
+            if document is not None:
+                self._write(connection, file.pipeline_id, document.id, file.file_id, outcome)
+            if document is not None and outcome.error is None:
+                put_document(connection, file.pipeline_id, document, status=SUCCESS)
             connection.execute(
                 f"UPDATE {FILES} SET indexed_page_count = ? WHERE sequence = ?",  # noqa: S608 - a name of ours
-                (pages, file.sequence),
+                (pages if outcome.error is None else None, file.sequence),
             )
-            put_document(connection, file.pipeline_id, document, status=SUCCESS)
-            self._write(connection, file.pipeline_id, document.id, file.file_id, outcome)
+            self._end(connection, FILES, file.sequence, outcome.error)
 
         return self._database.write(work)
 
-    def _end(self, connection: sqlite3.Connection, table: str, sequence: int, version: int, error: str | None) -> bool:
-        return (
-            connection.execute(
-                f"UPDATE {table} SET status = ?, error_message = ?, updated_at = ?, owner = NULL, "  # noqa: S608 - a name of ours
-                "lease_expires = NULL WHERE sequence = ? AND version = ? AND owner = ? AND status = ?",
-                (
-                    SUCCESS if error is None else ERROR,
-                    error,
-                    timestamp(),
-                    sequence,
-                    version,
-                    self._owner,
-                    IN_PROGRESS,
-                ),
-            ).rowcount
-            > 0
+    def _holds(self, connection: sqlite3.Connection, table: str, sequence: int, version: int) -> bool:
+        """Whether a row is still as this owner took it."""
+        select = f"SELECT 1 FROM {table} WHERE sequence = ? AND version = ? AND owner = ? AND status = ?"  # noqa: S608 - a name of ours
+        return connection.execute(select, (sequence, version, self._owner, IN_PROGRESS)).fetchone() is not None
+
+    def _put_back(self, connection: sqlite3.Connection, table: str, sequence: int, version: int) -> None:
+        connection.execute(
+            f"UPDATE {table} SET status = ?, owner = NULL, lease_expires = NULL, attempts = attempts - 1 "  # noqa: S608 - a name of ours
+            "WHERE sequence = ? AND version = ? AND owner = ? AND status = ?",
+            (NOT_STARTED, sequence, version, self._owner, IN_PROGRESS),
+        )
+
+    def _end(self, connection: sqlite3.Connection, table: str, sequence: int, error: str | None) -> None:
+        connection.execute(
+            f"UPDATE {table} SET status = ?, error_message = ?, updated_at = ?, owner = NULL, lease_expires = NULL "  # noqa: S608 - a name of ours
+            "WHERE sequence = ?",
+            (SUCCESS if error is None else ERROR, error, timestamp(), sequence),
         )
 
     def _write(
         self, connection: sqlite3.Connection, pipeline_id: str, document_id: str, file_id: str | None, outcome: Ingested
     ) -> None:
-        if outcome.vectors is None:
-            return
-        write_chunks(
-            connection,
-            pipeline_id=pipeline_id,
-            document_id=document_id,
-            file_id=file_id,
-            chunks=outcome.chunks,
-            vectors=outcome.vectors,
-            embedder_name=self._embedder_name,
-        )
+        """Write a document's chunks; where there are none, or they cannot be written, it keeps none of an older text.
+
+        `outcome` has the reason afterwards.
+        """
+        if outcome.error is None and outcome.vectors is not None:
+            connection.execute("SAVEPOINT document")
+            try:
+                write_chunks(
+                    connection,
+                    pipeline_id=pipeline_id,
+                    document_id=document_id,
+                    file_id=file_id,
+                    chunks=outcome.chunks,
+                    vectors=outcome.vectors,
+                    embedder_name=self._embedder_name,
+                )
+            except ValueError as error:  # the vectors are another model's, or too few
+                connection.execute("ROLLBACK TO document")
+                outcome.error = str(error)
+            finally:
+                connection.execute("RELEASE document")
+        if outcome.error is not None:
+            delete_document_chunks(connection, pipeline_id, [document_id])
 
 
 def _first(connection: sqlite3.Connection, table: str, ended: Ended) -> sqlite3.Row | None:
@@ -271,7 +292,8 @@ def _first(connection: sqlite3.Connection, table: str, ended: Ended) -> sqlite3.
     return None
 
 
-def _is_current(connection: sqlite3.Connection, pipeline: PipelineRecord) -> bool:
-    """Whether the pipeline still splits as it did when the work began; if not, the work begins again."""
+def _is_current(connection: sqlite3.Connection, pipeline: PipelineRecord, table: str) -> bool:
+    """Whether the pipeline still ingests as it did when the work began; if not, the work begins again."""
     row = connection.execute("SELECT * FROM pipelines WHERE id = ?", (pipeline.id,)).fetchone()
-    return row is not None and pipeline_of(row).transform == pipeline.transform
+    fields = (*SPLITTING, *PARSING) if table == FILES else SPLITTING
+    return row is not None and same_configuration(pipeline_of(row), pipeline, fields)

@@ -216,8 +216,8 @@ class PageImages:
         folder = self._blobs.page_images(file_id)
         known: dict[int, list[PageImage]] = {}
         for index in indexes:
-            # Not there, or cut short when the machine lost its power.
-            with contextlib.suppress(FileNotFoundError, ValueError):
+            # Not there, cut short when the machine lost its power, or of another version.
+            with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
                 records = json.loads((folder / f"{kind}-{index}.json").read_text())
                 known[index] = [PageImage(**record) for record in records]
         return known
@@ -246,9 +246,11 @@ class PageImages:
             return 0
         folder = self._blobs.page_images(file.id)
         folder.mkdir(mode=0o700, exist_ok=True)
+        first = [image for image in result.images if image.page_number == 1]
         if parser != "office":
-            self._keep(folder, "screenshots", 0, [image for image in result.images if image.page_number == 1])
+            self._keep(folder, "screenshots", 0, first)
         self._write(folder / "total", str(result.total_pages).encode())
+        self._make_room(sum(len(image.content) for image in first))
         return result.total_pages
 
     def _render(self, file: FileRecord, kind: Kind, indexes: Sequence[int]) -> dict[int, list[PageImage]]:

@@ -47,6 +47,7 @@ _STEPS: Sequence[tuple[str, str, str]] = (
     ("PUT", r"/api/v1/retrievers", "upsert retriever"),
     ("POST", r"/api/v1/retrievers/retrieve", "retrieve from"),
     ("POST", r"/api/v1/retrievers/[^/]+/retrieve", "retrieve composite"),
+    ("GET", r"/api/v1/retrievers/[^/]+", "retriever"),
     ("PUT", r"/api/v1/retrievers/[^/]+", "update retriever"),
 )
 
@@ -186,15 +187,17 @@ class ScriptedIndex(httpx.AsyncBaseTransport):
             "document counts": lambda: self._counts(self.documents),
             "file counts": lambda: self._counts([file["file_id"] for file in self.files]),
             "retrievers": lambda: [self.retriever],
+            "retriever": lambda: self.retriever,
             "upsert retriever": lambda: self.retriever,
             "update retriever": lambda: {**self.retriever, **json.loads(request.content)},
             "retrieve composite": lambda: self.answer,
             "retrieve from": lambda: self.answer,
         }
         answer = answers.get(step, dict)()
-        if answer is None:
+        if answer is None and step in ("document", "delete document"):
             return httpx.Response(404, json={"detail": "there is no such document"})
-        return httpx.Response(200, json=answer)
+        # Written by hand, as a hostile service would: lone surrogates and infinities included.
+        return httpx.Response(200, content=json.dumps(answer).encode(), headers={"content-type": "application/json"})
 
     @staticmethod
     def _named(records: list[dict[str, Any]], name: str | None) -> list[dict[str, Any]]:
