@@ -392,6 +392,38 @@ def test_failures_where_the_list_tells_no_status() -> None:
     assert index.wait_for_completion(doc_ids=["d-0"]).status == "PARTIAL_SUCCESS", "others are not its business"
 
 
+def test_an_index_that_calls_itself_a_success() -> None:
+    """Ensure documents and files that failed raise although the index as a whole says that all is well."""
+    documents_failed = ScriptedIndex(statuses={"d-1": "ERROR"})
+    documents_failed.documents["d-1"] = {"id": "d-1", "status_metadata": {"status": "ERROR"}}
+    files_failed = ScriptedIndex(statuses={"f-1": "ERROR"})
+    files_failed.files.append({"file_id": "f-1", "name": "a.pdf", "status": "ERROR"})
+    for service, source in ((documents_failed, "d-1"), (files_failed, "a.pdf")):
+        with pytest.raises(IngestionError, match="cannot be read") as caught:
+            service.index(None, id="i-1").wait_for_completion()
+        assert [failure.source for failure in caught.value.failures] == [source]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_every_failure_is_named(told: bool) -> None:
+    """Ensure of many failures each is named, and one at the end of many documents is found."""
+    service = ScriptedIndex(statuses={"index": "PARTIAL_SUCCESS"})
+    index = service.index(None, id="i-1")
+    for document in documents(500):
+        status = "ERROR" if told or document.id_ == "d-499" else "SUCCESS"
+        service.statuses[document.id_] = status
+        service.documents[document.id_] = {
+            "id": document.id_,
+            **({"status_metadata": {"status": status}} if told else {}),
+        }
+    with pytest.raises(IngestionError) as caught:
+        index.wait_for_completion(doc_ids=list(service.documents))
+    assert len(caught.value.failures) == (500 if told else 1)
+    assert caught.value.failures[-1].source == "d-499"
+    if told:
+        assert service.steps["document status"] == 200
+
+
 @pytest.mark.parametrize(("status", "kind"), [("ERROR", JobFailedError), ("CANCELLED", LlamaCloudError)])
 def test_an_index_that_fails_as_a_whole(status: str, kind: type[LlamaCloudError]) -> None:
     """Ensure the failure of an index raises although no document is to blame."""
@@ -562,4 +594,8 @@ def test_requests_of_composite_retrievers() -> None:
     service.forget()
     loose.retrieve("d")
     assert service.paths() == ["POST /api/v1/retrievers/retrieve"]
-    assert service.body() == {"query": "d", "pipelines": [{"pipeline_id": "i-1", "name": "a", "description": None}]}
+    assert set(service.body()) == {"query", "pipelines"}
+    (asked,) = service.body()["pipelines"]
+    assert (asked["pipeline_id"], asked["name"]) == ("i-1", "a")
+    assert not asked.get("description")
+    assert not asked.get("preset_retrieval_parameters")
