@@ -274,8 +274,8 @@ class LlamaCloudCompositeRetriever(BaseRetriever):
         if name is None or preset is None:
             pipeline = await index.reference.record()
             name = name or str(pipeline.get("name"))
-            if preset is None:
-                preset = answered(PresetRetrievalParams, as_mapping(pipeline.get("preset_retrieval_parameters")))
+            if preset is None and (own := as_mapping(pipeline.get("preset_retrieval_parameters"))):
+                preset = answered(PresetRetrievalParams, own)
         added = RetrieverPipeline(
             pipeline_id=found.pipeline_id, name=name, description=description, preset_retrieval_parameters=preset
         )

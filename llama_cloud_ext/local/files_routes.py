@@ -53,18 +53,28 @@ NAMELESS = "upload"
 
 async def create_file(request: Request) -> Response:
     """POST /api/v1/beta/files: keep an upload, on disk before the answer."""
+    return await _keep_upload(request, "file", purpose=None)
+
+
+async def create_file_v1(request: Request) -> Response:
+    """POST /api/v1/files: the older form, as clients of before the beta send it, with its options in the query."""
+    return await _keep_upload(request, "upload_file", purpose="user_data")
+
+
+async def _keep_upload(request: Request, field_name: str, *, purpose: str | None) -> Response:
+    """Keep an upload whose file is in this field; the purpose is the form's where none is given."""
     check_scope(request)
     cloud = cloud_of(request)
     incoming = cloud.blobs.new_incoming()
     try:
-        upload = await receive_upload(request, incoming, cloud.threads)
+        upload = await receive_upload(request, incoming, cloud.threads, field_name=field_name)
         upload.check()
-        purpose = upload.fields.get("purpose")
+        purpose = purpose or upload.fields.get("purpose")
         if purpose is None:
             raise invalid(["body", "purpose"], "Field required", None, "missing")
         if purpose not in PURPOSES:
             raise invalid(["body", "purpose"], f"Input should be one of: {', '.join(PURPOSES)}", purpose, "enum")
-        external_id = upload.fields.get("external_file_id") or None
+        external_id = upload.fields.get("external_file_id") or request.query_params.get("external_file_id") or None
         nameless = upload.file_name == NAMELESS and external_id is not None
         record = FileRecord(
             id=str(uuid.uuid4()),
@@ -275,6 +285,7 @@ def _presigned(request: Request, record: FileRecord, seconds: int | None) -> dic
 
 
 ROUTES = [
+    Route("/api/v1/files", create_file_v1, methods=["POST"]),
     Route("/api/v1/beta/files", create_file, methods=["POST"]),
     Route("/api/v1/beta/files", list_files, methods=["GET"]),
     Route("/api/v1/beta/files/query", query_files, methods=["POST"]),

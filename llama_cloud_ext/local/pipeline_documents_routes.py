@@ -234,7 +234,8 @@ def _texts(given: dict[str, Any], name: str, place: int) -> list[str]:
 def _positions(value: Any, length: int, place: int) -> list[int] | None:
     if value is None:
         return None
-    numbers = isinstance(value, list) and all(isinstance(one, int) and 0 <= one <= length for one in value)
+    # True is an int to Python, and no place.
+    numbers = isinstance(value, list) and all(type(one) is int and 0 <= one <= length for one in value)
     if not numbers or value != sorted(value):
         raise invalid(["body", place, "page_positions"], "Input should be ascending places in the text", value)
     return value or None

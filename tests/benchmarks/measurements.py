@@ -15,9 +15,12 @@ MIB = 1 << 20
 SERVICES_DEFAULT_WORKERS = 4
 IMPORT = "import time; s = time.perf_counter(); {statement}; print(time.perf_counter() - s)"
 
-RETRIEVAL = (
-    "import json; from tests.benchmarks.retrieval import measurements; print(json.dumps(measurements({passages})))"
-)
+RETRIEVAL = """
+import json, sys
+sys.path.insert(0, {root!r})
+from tests.benchmarks.retrieval import measurements
+print(json.dumps(measurements({passages})))
+"""
 
 TWO_HUNDRED_PAGES = """
 from pypdf import PdfWriter
@@ -208,8 +211,7 @@ def local_retrieval(bench: Bench) -> list[Row]:
     if OURS not in bench.plan.clients:
         return []
     passages = round(100_000 * bench.plan.scale)
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); {RETRIEVAL.format(passages=passages)}"
-    answer = json.loads(bench.python(OURS, "-c", code))
+    answer = json.loads(bench.python(OURS, "-c", RETRIEVAL.format(root=str(ROOT), passages=passages)))
     speeds = ", ".join(f"{kind} {taken:.0f} ms" for kind, taken in answer["median_ms"].items())
     rows = [
         Row(f"local retrieval: taking in {passages:,} passages", {OURS: f"{answer['chunks_a_second']:,.0f} chunks/s"}),

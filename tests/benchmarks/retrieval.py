@@ -30,7 +30,7 @@ from llama_cloud_ext.local.retrieval import (
     split_document,
     write_chunks,
 )
-from tests.benchmarks.stdlib_docstrings import KnownItem, known_items, passages
+from tests.benchmarks.stdlib_docstrings import known_items, passages
 
 PIPELINE = "benchmark"
 DOCUMENTS_A_TRANSACTION = 500
@@ -130,30 +130,35 @@ def sampled_queries(count: int) -> list[str]:
     return [item.query for item in items[:: max(1, len(items) // count)]][:count]
 
 
-def mean_reciprocal_ranks(
-    items: Iterable[KnownItem], *, kinds: Mapping[str, RetrievalSettings] = KINDS, typed_badly: bool = False
-) -> dict[str, float]:
-    """MRR@10 of each kind of search.
+def mean_reciprocal_ranks(groups: Mapping[str, Iterable[tuple[str, str]]]) -> dict[str, dict[str, float]]:
+    """MRR@10 of each kind of search, all known items being in the index.
 
     Args:
-        items: Whose queries are asked; all known items are in the index.
-        kinds: The kinds of search.
-        typed_badly: Whether two letters of each query's longest word change places.
+        groups: Queries and the names of the items they ask for.
+
+    Returns:
+        By group, by kind of search.
     """
-    asked = list(items)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "known-items.sqlite3"
         take_in(path, ((item.name, item.document) for item in known_items()))
         searcher = Searcher(path, Embedder(), Reranker())
-        ranks: dict[str, list[float]] = {kind: [] for kind in kinds}
-        for item in asked:
-            query = with_typing_error(item.query) if typed_badly else item.query
-            for kind, settings in kinds.items():
-                found = dict.fromkeys(scored.document_id for scored in searcher.search(PIPELINE, query, settings))
-                best = list(islice(found, 10))
-                ranks[kind].append(1 / (1 + best.index(item.name)) if item.name in best else 0.0)
+        ranks = {
+            group: {
+                kind: statistics.fmean(reciprocal_rank(searcher, query, name, settings) for query, name in asked)
+                for kind, settings in KINDS.items()
+            }
+            for group, asked in ((group, list(asked)) for group, asked in groups.items())
+        }
         searcher.close()
-    return {kind: statistics.fmean(values) for kind, values in ranks.items()}
+    return ranks
+
+
+def reciprocal_rank(searcher: Searcher, query: str, wanted: str, settings: RetrievalSettings) -> float:
+    """One by the rank of a document among the first ten found; 0 if it is not among them."""
+    found = dict.fromkeys(scored.document_id for scored in searcher.search(PIPELINE, query, settings))
+    best = list(islice(found, 10))
+    return 1 / (1 + best.index(wanted)) if wanted in best else 0.0
 
 
 def with_typing_error(query: str) -> str:
@@ -176,20 +181,19 @@ def measurements(count: int) -> dict[str, Any]:
         chunks_a_second = take_in(path, passages(count))
         queries = sampled_queries(100)
         times = {kind: query_times(path, queries, settings) for kind, settings in SPEEDS.items()}
-    items = known_items()
-    half_a = [item for item in items if item.tuned_on]
-    half_b = [item for item in items if not item.tuned_on]
+    half_a = [(item.query, item.name) for item in known_items() if item.tuned_on]
+    half_b = [(item.query, item.name) for item in known_items() if not item.tuned_on]
+    groups = {
+        f"half A ({len(half_a)} queries, tuned on)": half_a,
+        f"half B ({len(half_b)} queries)": half_b,
+        "half B, a typing error in each query": [(with_typing_error(query), name) for query, name in half_b],
+    }
     return {
         "passages": count,
         "chunks_a_second": chunks_a_second,
         "median_ms": {kind: statistics.median(taken) for kind, taken in times.items()},
         "90th_percentile_ms": {kind: taken[len(taken) * 9 // 10] for kind, taken in times.items()},
-        "known_items": {"A": len(half_a), "B": len(half_b)},
-        "mrr": {
-            "half A, tuned on": mean_reciprocal_ranks(half_a),
-            "half B": mean_reciprocal_ranks(half_b),
-            "half B, a typing error in each query": mean_reciprocal_ranks(half_b, typed_badly=True),
-        },
+        "mrr": mean_reciprocal_ranks(groups),
     }
 
 

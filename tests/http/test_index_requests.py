@@ -526,7 +526,9 @@ def test_pictures_are_fetched_side_by_side() -> None:
             most = max(most, under_way)
             await asyncio.sleep(0.05)
             under_way -= 1
-            return await super().handle_async_request(request)
+            await super().handle_async_request(request)
+            # LlamaIndex up to 0.14.0 takes equal pictures for one and the same.
+            return httpx.Response(200, content=PNG + request.url.path.encode())
 
     service = Slow(
         {
@@ -541,7 +543,7 @@ def test_pictures_are_fetched_side_by_side() -> None:
     assert 8 <= most <= 16
     pictures = [node.node for node in nodes if isinstance(node.node, ImageNode)]
     assert [node.metadata["page_number"] for node in pictures] == [*range(1, 21), *range(1, 11)]
-    assert all(node.resolve_image().read() == PNG and node.image_mimetype == "image/png" for node in pictures)
+    assert all(node.resolve_image().read().startswith(PNG) and node.image_mimetype == "image/png" for node in pictures)
     assert len({node.node_id for node in pictures}) == 30
     assert {node.score for node in nodes[1:]} == {0.4}
     assert "GET /api/v1/files/f-1/page-figures/3/fig 3.png" in service.paths()

@@ -137,6 +137,20 @@ def test_a_list_that_ignores_the_offset_ends(service: respx.Router, page: Any) -
     assert route.call_count <= 2
 
 
+def test_elements_that_are_none_count_for_the_offset(service: respx.Router) -> None:
+    """Ensure a list with gaps gives each of its documents once."""
+    everything = [{"id": "d-0"}, None, {"id": "d-1"}, None, None, None, {"id": "d-2"}]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        skip = int(request.url.params["skip"])
+        return httpx.Response(200, json={"documents": everything[skip : skip + 2], "total_count": len(everything)})
+
+    route = service.get(f"{PATH}/paginated").mock(side_effect=answer)
+    found = call(documents.list_documents, "p-1", page_size=2)
+    assert [document["id"] for document in found] == ["d-0", "d-1", "d-2"]
+    assert route.call_count == 4
+
+
 @pytest.mark.parametrize("page", [{}, [], None, "documents", {"documents": None}, {"documents": "d-1"}, {"items": [1]}])
 def test_a_list_of_another_shape_is_empty(service: respx.Router, page: Any) -> None:
     """Ensure an answer that holds no documents ends the list."""
