@@ -270,7 +270,8 @@ class DocumentMethods(ConnectedIndex):
         if uploaded.failures:
             settle_refused(uploaded.failures, [*uploaded.ids, *uploaded.failures], raise_on_error)
 
-    async def _refresh(self, documents: Sequence[Document], *, verbose: bool) -> list[bool]:
+    async def _refresh(self, documents: Iterable[Document], *, verbose: bool) -> list[bool]:
+        documents = list(documents)
         changed = await refresh.changed_documents(self.reference, documents)
         fresh = [document for document, is_changed in zip(documents, changed, strict=True) if is_changed]
         if fresh:
