@@ -176,6 +176,11 @@ def test_queries_of_nothing_but_common_words(tmp_path: Path, monkeypatch: pytest
         found = database.found("red blue", alpha=0.0, sparse_similarity_top_k=10, enable_reranking=False)
         assert found[0] == "both"
         assert len(found) == 10
+        # The filter comes before that bound as well.
+        database.add({"last": "red blue"}, {"last": {"n": 1}})
+        only = {"filters": [{"key": "n", "operator": "==", "value": 1}]}
+        assert database.found("red blue", alpha=0.0, filters=only) == ["last"]
+        assert database.found("red", alpha=0.0, filters=only) == ["last"]
 
 
 def test_scripts_without_spaces_are_found(tmp_path: Path) -> None:
