@@ -15,6 +15,8 @@ from llama_cloud_ext.local.pipeline_records import (
     ERROR,
     IN_PROGRESS,
     NOT_STARTED,
+    PARSING,
+    SPLITTING,
     SUCCESS,
     DocumentRecord,
     NewDocument,
@@ -23,9 +25,10 @@ from llama_cloud_ext.local.pipeline_records import (
     document_of,
     file_of,
     pipeline_of,
+    same_configuration,
 )
 from llama_cloud_ext.local.pipeline_store import delete_file_document, put_document
-from llama_cloud_ext.local.retrieval import Chunk, write_chunks
+from llama_cloud_ext.local.retrieval import Chunk, delete_document_chunks, write_chunks
 from llama_cloud_ext.local.store import timestamp
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS, FILES = "pipeline_documents", "pipeline_files"
 _TABLES = (DOCUMENTS, FILES)
+Ended = tuple[str, list[Any]]
 # What one claim takes at most: a crash repeats no more than that, and its texts are in memory together.
 _BATCH_DOCUMENTS = 64
 _BATCH_CHARACTERS = 1_000_000
@@ -91,27 +95,22 @@ class IngestionQueue:
     def claim(
         self, lease: float, *, gone: Sequence[str], alive: Sequence[str]
     ) -> Future[DocumentBatch | FileTask | None]:
-        """Take documents of one pipeline, or a file, whichever has waited longest; None when there is nothing to do.
+        """Take documents of one pipeline, or a file, whichever came first; None when there is nothing to do.
 
         Args:
             lease: Seconds until the claim expires unless it is renewed.
             gone: Owners known to have ended.
             alive: Owners known to live.
         """
-        ended, ends = work_leases.expired(gone=gone, alive=alive)
-        waiting = f"(status = '{NOT_STARTED}' OR (status = '{IN_PROGRESS}' AND {ended}))"
+        ended = work_leases.expired(gone=gone, alive=alive)
 
         def look(connection: sqlite3.Connection) -> DocumentBatch | FileTask | None:
             # Asking with a read first keeps idle polling from taking the write lock.
-            if not any(
-                connection.execute(f"SELECT 1 FROM {table} WHERE {waiting} LIMIT 1", ends).fetchone()  # noqa: S608 - the parts are ours
-                for table in _TABLES
-            ):
+            if all(_first(connection, table, ended) is None for table in _TABLES):
                 return None
             connection.execute("BEGIN IMMEDIATE")
             try:
-                taken = self._take_documents(connection, waiting, ends, lease)
-                task = taken or self._take_file(connection, waiting, ends, lease)
+                task = self._take(connection, ended, lease)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
@@ -120,24 +119,27 @@ class IngestionQueue:
 
         return self._database.read(look)
 
+    def _take(self, connection: sqlite3.Connection, ended: Ended, lease: float) -> DocumentBatch | FileTask | None:
+        document, file = (_first(connection, table, ended) for table in _TABLES)
+        if document is not None and (file is None or document["updated_at"] <= file["updated_at"]):
+            return self._take_documents(connection, document, ended, lease)
+        return None if file is None else self._take_file(connection, file, lease)
+
     def _take_documents(
-        self, connection: sqlite3.Connection, waiting: str, ends: Sequence[Any], lease: float
-    ) -> DocumentBatch | None:
-        first = connection.execute(
-            f"SELECT pipeline_id FROM {DOCUMENTS} WHERE {waiting} ORDER BY sequence LIMIT 1",  # noqa: S608 - the parts are ours
-            ends,
-        ).fetchone()
-        if first is None:
-            return None
-        rows = connection.execute(
-            f"SELECT sequence, length(text) AS size FROM {DOCUMENTS} WHERE pipeline_id = ? AND {waiting} "  # noqa: S608 - the parts are ours
-            "ORDER BY sequence LIMIT ?",
-            (first["pipeline_id"], *ends, _BATCH_DOCUMENTS),
-        ).fetchall()
+        self, connection: sqlite3.Connection, first: sqlite3.Row, ended: Ended, lease: float
+    ) -> DocumentBatch:
+        rows = [first]
+        # What was begun before may be what killed its process: it goes alone, so that it takes no other with it.
+        if first["attempts"] == 0:
+            rows = connection.execute(
+                f"SELECT sequence, length(text) AS size FROM {DOCUMENTS} WHERE pipeline_id = ? AND status = ? "  # noqa: S608 - a name of ours
+                "AND attempts = 0 ORDER BY sequence LIMIT ?",
+                (first["pipeline_id"], NOT_STARTED, _BATCH_DOCUMENTS),
+            ).fetchall()
         sequences: list[int] = []
         size = 0
         for row in rows:
-            size += row["size"]
+            size += row["size"] if len(rows) > 1 else 0
             if sequences and size > _BATCH_CHARACTERS:
                 break
             sequences.append(row["sequence"])
@@ -145,16 +147,8 @@ class IngestionQueue:
         pipeline = self._pipeline(connection, first["pipeline_id"])
         return DocumentBatch(pipeline, sorted(documents, key=lambda document: document.sequence))
 
-    def _take_file(
-        self, connection: sqlite3.Connection, waiting: str, ends: Sequence[Any], lease: float
-    ) -> FileTask | None:
-        row = connection.execute(
-            f"SELECT sequence FROM {FILES} WHERE {waiting} ORDER BY sequence LIMIT 1",  # noqa: S608 - the parts are ours
-            ends,
-        ).fetchone()
-        if row is None:
-            return None
-        file = file_of(self._start(connection, FILES, [row["sequence"]], lease)[0])
+    def _take_file(self, connection: sqlite3.Connection, first: sqlite3.Row, lease: float) -> FileTask:
+        file = file_of(self._start(connection, FILES, [first["sequence"]], lease)[0])
         return FileTask(self._pipeline(connection, file.pipeline_id), file)
 
     def _start(
@@ -194,12 +188,15 @@ class IngestionQueue:
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            if not _is_current(connection, pipeline):
-                return
+            current = _is_current(connection, pipeline, DOCUMENTS)
             for outcome in outcomes:
                 document = outcome.document
-                if self._end(connection, DOCUMENTS, document.sequence, document.version, outcome.error):
-                    self._write(connection, document.pipeline_id, document.id, document.file_id, outcome)
+                row = (document.sequence, document.version)
+                if not current:
+                    self._put_back(connection, DOCUMENTS, *row)
+                elif self._holds(connection, DOCUMENTS, *row):
+                    self._write(connection, pipeline.id, document.id, document.file_id, outcome)
+                    self._end(connection, DOCUMENTS, document.sequence, outcome.error)
 
         return self._database.write(work)
 
@@ -215,57 +212,88 @@ class IngestionQueue:
         file = task.file
 
         def work(connection: sqlite3.Connection) -> None:
-            if not _is_current(connection, task.pipeline):
+            if not _is_current(connection, task.pipeline, FILES):
+                self._put_back(connection, FILES, file.sequence, file.version)
                 return
-            if not self._end(connection, FILES, file.sequence, file.version, outcome.error):
+            if not self._holds(connection, FILES, file.sequence, file.version):
                 return
             delete_file_document(connection, file.pipeline_id, file.file_id)
-            if document is None or outcome.error is not None:
-                return
+            if document is not None:
+                self._write(connection, file.pipeline_id, document.id, file.file_id, outcome)
+            if document is not None and outcome.error is None:
+                put_document(connection, file.pipeline_id, document, status=SUCCESS)
             connection.execute(
                 f"UPDATE {FILES} SET indexed_page_count = ? WHERE sequence = ?",  # noqa: S608 - a name of ours
-                (pages, file.sequence),
+                (pages if outcome.error is None else None, file.sequence),
             )
-            put_document(connection, file.pipeline_id, document, status=SUCCESS)
-            self._write(connection, file.pipeline_id, document.id, file.file_id, outcome)
+            self._end(connection, FILES, file.sequence, outcome.error)
 
         return self._database.write(work)
 
-    def _end(self, connection: sqlite3.Connection, table: str, sequence: int, version: int, error: str | None) -> bool:
-        return (
-            connection.execute(
-                f"UPDATE {table} SET status = ?, error_message = ?, updated_at = ?, owner = NULL, "  # noqa: S608 - a name of ours
-                "lease_expires = NULL WHERE sequence = ? AND version = ? AND owner = ? AND status = ?",
-                (
-                    SUCCESS if error is None else ERROR,
-                    error,
-                    timestamp(),
-                    sequence,
-                    version,
-                    self._owner,
-                    IN_PROGRESS,
-                ),
-            ).rowcount
-            > 0
+    def _holds(self, connection: sqlite3.Connection, table: str, sequence: int, version: int) -> bool:
+        """Whether a row is still as this owner took it."""
+        select = f"SELECT 1 FROM {table} WHERE sequence = ? AND version = ? AND owner = ? AND status = ?"  # noqa: S608 - a name of ours
+        return connection.execute(select, (sequence, version, self._owner, IN_PROGRESS)).fetchone() is not None
+
+    def _put_back(self, connection: sqlite3.Connection, table: str, sequence: int, version: int) -> None:
+        connection.execute(
+            f"UPDATE {table} SET status = ?, owner = NULL, lease_expires = NULL, attempts = attempts - 1 "  # noqa: S608 - a name of ours
+            "WHERE sequence = ? AND version = ? AND owner = ? AND status = ?",
+            (NOT_STARTED, sequence, version, self._owner, IN_PROGRESS),
+        )
+
+    def _end(self, connection: sqlite3.Connection, table: str, sequence: int, error: str | None) -> None:
+        connection.execute(
+            f"UPDATE {table} SET status = ?, error_message = ?, updated_at = ?, owner = NULL, lease_expires = NULL "  # noqa: S608 - a name of ours
+            "WHERE sequence = ?",
+            (SUCCESS if error is None else ERROR, error, timestamp(), sequence),
         )
 
     def _write(
         self, connection: sqlite3.Connection, pipeline_id: str, document_id: str, file_id: str | None, outcome: Ingested
     ) -> None:
-        if outcome.vectors is None:
-            return
-        write_chunks(
-            connection,
-            pipeline_id=pipeline_id,
-            document_id=document_id,
-            file_id=file_id,
-            chunks=outcome.chunks,
-            vectors=outcome.vectors,
-            embedder_name=self._embedder_name,
-        )
+        """Write a document's chunks; where there are none, or they cannot be written, it keeps none of an older text.
+
+        `outcome` has the reason afterwards.
+        """
+        if outcome.error is None and outcome.vectors is not None:
+            connection.execute("SAVEPOINT document")
+            try:
+                write_chunks(
+                    connection,
+                    pipeline_id=pipeline_id,
+                    document_id=document_id,
+                    file_id=file_id,
+                    chunks=outcome.chunks,
+                    vectors=outcome.vectors,
+                    embedder_name=self._embedder_name,
+                )
+            except ValueError as error:  # the vectors are another model's, or too few
+                connection.execute("ROLLBACK TO document")
+                outcome.error = str(error)
+            finally:
+                connection.execute("RELEASE document")
+        if outcome.error is not None:
+            delete_document_chunks(connection, pipeline_id, [document_id])
 
 
-def _is_current(connection: sqlite3.Connection, pipeline: PipelineRecord) -> bool:
-    """Whether the pipeline still splits as it did when the work began; if not, the work begins again."""
+def _first(connection: sqlite3.Connection, table: str, ended: Ended) -> sqlite3.Row | None:
+    """What is next in a queue: what somebody left unfinished, else the oldest of what nobody has begun."""
+    condition, values = ended
+    # Two questions, each of which an index answers; with OR, SQLite would sort all that waits.
+    for status, more, bound in ((IN_PROGRESS, f" AND {condition}", values), (NOT_STARTED, "", [])):
+        row: sqlite3.Row | None = connection.execute(
+            f"SELECT sequence, pipeline_id, attempts, updated_at FROM {table} WHERE status = ?{more} "  # noqa: S608 - the parts are ours
+            "ORDER BY sequence LIMIT 1",
+            (status, *bound),
+        ).fetchone()
+        if row is not None:
+            return row
+    return None
+
+
+def _is_current(connection: sqlite3.Connection, pipeline: PipelineRecord, table: str) -> bool:
+    """Whether the pipeline still ingests as it did when the work began; if not, the work begins again."""
     row = connection.execute("SELECT * FROM pipelines WHERE id = ?", (pipeline.id,)).fetchone()
-    return row is not None and pipeline_of(row).transform == pipeline.transform
+    fields = (*SPLITTING, *PARSING) if table == FILES else SPLITTING
+    return row is not None and same_configuration(pipeline_of(row), pipeline, fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.local.pipeline_records import DocumentRecord, PipelineFileRecord, PipelineRecord
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from llama_cloud_ext.local.cloud import LocalCloud
 
 HIDDEN_SECRET = "**********"  # noqa: S105 - what stands in its place
-_SECRETS = ("api_key", "token", "private_key", "private_key_id", "azure_openai_key", "component_secret")
-_SECRET_ENDINGS = ("_api_key", "_access_key_id", "_secret_access_key", "_session_token")
+_SECRETS = ("api_key", "token", "private_key", "private_key_id", "azure_openai_key", "component_secret", "http_proxy")
+_SECRET_ENDINGS = ("_api_key", "_access_key_id", "_secret_access_key", "_session_token", "_signing_secret")
+_HEADERS = ("headers", "default_headers", "webhook_headers")
+_WITH_SECRETS = ("embedding_config", "llama_parse_parameters", "sparse_model_config")
 
 _MANAGED = {
     "type": "MANAGED_OPENAI_EMBEDDING",
@@ -49,20 +51,26 @@ def describe_pipeline(cloud: LocalCloud, pipeline: PipelineRecord) -> dict[str, 
     }
 
 
-def without_secrets(value: Any) -> Any:
-    """The same with the keys and tokens in it covered; nothing ever needs them here.
+def without_secrets(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A pipeline's configuration with the keys and tokens in it covered; nothing ever needs them here.
 
     Example:
-        >>> without_secrets({"component": {"api_key": "sk-1", "model_name": "m"}})["component"]
-        {'api_key': '**********', 'model_name': 'm'}
+        >>> without_secrets({"embedding_config": {"component": {"api_key": "sk-1", "model_name": "m"}}})
+        {'embedding_config': {'component': {'api_key': '**********', 'model_name': 'm'}}}
     """
+    return {name: _covered(value) if name in _WITH_SECRETS else value for name, value in configuration.items()}
+
+
+def _covered(value: Any) -> Any:
     if isinstance(value, dict):
-        return {
-            name: HIDDEN_SECRET if one and _is_secret(name) else without_secrets(one) for name, one in value.items()
-        }
-    if isinstance(value, list):
-        return [without_secrets(one) for one in value]
-    return value
+        return {name: _covered_field(name, one) for name, one in value.items()}
+    return [_covered(one) for one in value] if isinstance(value, list) else value
+
+
+def _covered_field(name: str, value: Any) -> Any:
+    if name in _HEADERS and isinstance(value, dict):
+        return dict.fromkeys(value, HIDDEN_SECRET)
+    return HIDDEN_SECRET if value and _is_secret(name) else _covered(value)
 
 
 def _is_secret(name: str) -> bool:

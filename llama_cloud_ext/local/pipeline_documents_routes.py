@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_plus
 
@@ -18,6 +18,7 @@ from llama_cloud_ext.local.pipelines_routes import known_pipeline
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.uploads import receive_body
+from llama_cloud_ext.local.validation import flag, number, parse_json_list
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -32,7 +33,8 @@ async def put_documents(request: Request) -> Response:
     """POST and PUT …/documents: accept documents, on disk before the answer; those of known ids are replaced."""
     pipeline = await known_pipeline(request)
     cloud = cloud_of(request)
-    documents = _documents(await receive_body(request, largest=LARGEST_BODY))
+    given = parse_json_list(await receive_body(request, largest=LARGEST_BODY))
+    documents = [_document(one, place) for place, one in enumerate(given)]
     stored = await wait_for(cloud.pipelines.put_documents(pipeline.id, documents))
     if stored is None:
         raise RequestError(404, "Pipeline not found")
@@ -111,7 +113,7 @@ async def status_counts(request: Request) -> Response:
     pipeline = await known_pipeline(request)
     cloud = cloud_of(request)
     file_id = request.query_params.get("file_id")
-    direct = _flag(request, "only_direct_upload")
+    direct = flag(request, "only_direct_upload")
     data_source = request.query_params.get("data_source_id")
 
     async def look() -> dict[str, int]:
@@ -139,16 +141,14 @@ async def status_counts(request: Request) -> Response:
 
 async def _page(request: Request) -> dict[str, Any]:
     pipeline = await known_pipeline(request)
-    skip, limit = _number(request, "skip", 0), _number(request, "limit", DEFAULT_LIMIT)
-    if not 1 <= limit <= LARGEST_LIMIT:
-        raise invalid(["query", "limit"], f"Input should be a number from 1 to {LARGEST_LIMIT}", limit)
-    if _flag(request, "only_api_data_source_documents"):  # there are none here
+    skip, limit = number(request, "skip", 0), number(request, "limit", DEFAULT_LIMIT, least=1, most=LARGEST_LIMIT)
+    if flag(request, "only_api_data_source_documents"):  # there are none here
         return {"documents": [], "limit": limit, "offset": skip, "total_count": 0}
     page = await wait_for(
         cloud_of(request).pipelines.documents(
             pipeline.id,
             file_id=request.query_params.get("file_id"),
-            direct_only=_flag(request, "only_direct_upload"),
+            direct_only=flag(request, "only_direct_upload"),
             skip=skip,
             limit=limit,
         )
@@ -167,6 +167,26 @@ async def _known_document(request: Request) -> DocumentRecord:
     return document
 
 
+def _below(name: str, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """What answers `…/documents/{id}/{name}`, unless that is the path of a document whose id ends so."""
+
+    async def answer_or_document(request: Request) -> Response:
+        parts = request.path_params
+        whole = f"{parts['document_id']}/{name}"
+        if request.scope["raw_path"].endswith(f"/{name}".encode()):
+            try:
+                return await answer(request)
+            except RequestError as error:
+                pipeline = await known_pipeline(request)
+                document = await wait_for(cloud_of(request).pipelines.document(pipeline.id, spellings(whole)))
+                if error.status != 404 or document is None:
+                    raise
+        parts["document_id"] = whole
+        return await get_document(request)
+
+    return answer_or_document
+
+
 def spellings(document_id: str) -> list[str]:
     """What an id in a path may stand for: clients encode it up to three times, and one of these was undone already.
 
@@ -179,16 +199,6 @@ def spellings(document_id: str) -> list[str]:
         once = decode(document_id)
         found += [once, decode(once)]
     return list(dict.fromkeys(found))
-
-
-def _documents(body: bytes) -> list[NewDocument]:
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise invalid(["body"], f"JSON decode error: {error}", kind="json_invalid") from error
-    if not isinstance(given, list):
-        raise invalid(["body"], "Input should be a valid list", None, "list_type")
-    return [_document(one, place) for place, one in enumerate(given)]
 
 
 def _document(given: Any, place: int) -> NewDocument:
@@ -224,34 +234,22 @@ def _texts(given: dict[str, Any], name: str, place: int) -> list[str]:
 def _positions(value: Any, length: int, place: int) -> list[int] | None:
     if value is None:
         return None
-    numbers = isinstance(value, list) and all(isinstance(one, int) and 0 <= one <= length for one in value)
+    # True is an int to Python, and no place.
+    numbers = isinstance(value, list) and all(type(one) is int and 0 <= one <= length for one in value)
     if not numbers or value != sorted(value):
         raise invalid(["body", place, "page_positions"], "Input should be ascending places in the text", value)
     return value or None
 
 
-def _number(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not text.isdecimal():
-        raise invalid(["query", name], "Input should be a number", text, "int_parsing")
-    return int(text)
-
-
-def _flag(request: Request, name: str) -> bool:
-    return request.query_params.get(name, "false").lower() in ("true", "1")
-
-
 _DOCUMENTS = "/api/v1/pipelines/{pipeline_id}/documents"
-# Ids may contain slashes, so that what has a fixed end comes first.
+# Ids may contain slashes, so that what has a fixed beginning or end comes first.
 ROUTES = [
     Route(_DOCUMENTS, put_documents, methods=["POST", "PUT"]),
     Route(_DOCUMENTS, list_documents, methods=["GET"]),
     Route(f"{_DOCUMENTS}/paginated", list_documents_paginated, methods=["GET"]),
     Route(f"{_DOCUMENTS}/status-counts", status_counts, methods=["GET"]),
-    Route(f"{_DOCUMENTS}/{{document_id:path}}/status", document_status, methods=["GET"]),
-    Route(f"{_DOCUMENTS}/{{document_id:path}}/chunks", document_chunks, methods=["GET"]),
+    Route(f"{_DOCUMENTS}/{{document_id:path}}/status", _below("status", document_status), methods=["GET"]),
+    Route(f"{_DOCUMENTS}/{{document_id:path}}/chunks", _below("chunks", document_chunks), methods=["GET"]),
     Route(f"{_DOCUMENTS}/{{document_id:path}}/sync", sync_document, methods=["POST"]),
     Route(f"{_DOCUMENTS}/{{document_id:path}}", get_document, methods=["GET"]),
     Route(f"{_DOCUMENTS}/{{document_id:path}}", delete_document, methods=["DELETE"]),

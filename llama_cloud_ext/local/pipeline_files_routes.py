@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-import json
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -18,7 +18,7 @@ from llama_cloud_ext.local.pipelines_routes import known_pipeline
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.uploads import receive_body, receive_upload
-from llama_cloud_ext.local.validation import parse_json, split_values
+from llama_cloud_ext.local.validation import flag, load_json, number, parse_json, parse_json_list, split_values
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,14 +36,8 @@ async def add_files(request: Request) -> Response:
     """PUT …/files: have uploaded files parsed and ingested."""
     pipeline = await known_pipeline(request)
     cloud = cloud_of(request)
-    try:
-        body = json.loads(await receive_body(request))
-    except (ValueError, RecursionError) as error:
-        raise invalid(["body"], f"JSON decode error: {error}", kind="json_invalid") from error
-    if not isinstance(body, list):
-        raise invalid(["body"], "Input should be a valid list", None, "list_type")
     files = []
-    for place, given in enumerate(body):
+    for place, given in enumerate(parse_json_list(await receive_body(request))):
         file_id = given.get("file_id") if isinstance(given, dict) else None
         if not isinstance(file_id, str):
             raise invalid(["body", place, "file_id"], "Field required", given, "missing")
@@ -121,7 +115,7 @@ async def status_counts(request: Request) -> Response:
             "total_count": sum(counts.values()),
             "pipeline_id": pipeline.id,
             "data_source_id": data_source,
-            "only_manually_uploaded": request.query_params.get("only_manually_uploaded", "false").lower() == "true",
+            "only_manually_uploaded": flag(request, "only_manually_uploaded"),
         }
     )
 
@@ -163,9 +157,7 @@ async def _page(request: Request) -> dict[str, Any]:
     for status in statuses:
         if status not in STATUSES:
             raise invalid(["query", "statuses"], f"Input should be one of: {', '.join(STATUSES)}", status, "enum")
-    limit, offset = _number(request, "limit", DEFAULT_LIMIT), _number(request, "offset", 0)
-    if not 1 <= limit <= LARGEST_LIMIT:
-        raise invalid(["query", "limit"], f"Input should be a number from 1 to {LARGEST_LIMIT}", limit)
+    offset, limit = number(request, "offset", 0), number(request, "limit", DEFAULT_LIMIT, least=1, most=LARGEST_LIMIT)
     if query.get("data_source_id") is not None:  # there are none here
         return {"files": [], "limit": limit, "offset": offset, "total_count": 0}
     page = await wait_for(
@@ -208,14 +200,13 @@ def _metadata(value: Any, place: list[str | int]) -> dict[str, Any] | None:
 def _table(content: bytes, name: str) -> dict[str, dict[str, Any]]:
     """A metadata table by file name: CSV with a column of names, or JSON of the same rows or by name."""
     try:
-        text = content.decode("utf-8-sig")
         if name.lower().endswith(".json"):
-            loaded = json.loads(text)
+            loaded = load_json(content.removeprefix(codecs.BOM_UTF8))
             if isinstance(loaded, dict):
                 return {str(key): dict(value) for key, value in loaded.items()}
             rows = list(loaded)
         else:
-            rows = list(csv.DictReader(io.StringIO(text)))
+            rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
         return {
             str(row[NAME_COLUMN]): {key: value for key, value in row.items() if key and key != NAME_COLUMN}
             for row in rows
@@ -224,15 +215,6 @@ def _table(content: bytes, name: str) -> dict[str, dict[str, Any]]:
         raise invalid(
             ["body", "upload_file"], f"Must be a CSV or JSON table with a column {NAME_COLUMN}: {error}"
         ) from error
-
-
-def _number(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not text.isdecimal():
-        raise invalid(["query", name], "Input should be a number", text, "int_parsing")
-    return int(text)
 
 
 _PIPELINE = "/api/v1/pipelines/{pipeline_id}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ NOT_STARTED, IN_PROGRESS, SUCCESS, ERROR = "NOT_STARTED", "IN_PROGRESS", "SUCCES
 PARTIAL_SUCCESS, CANCELLED = "PARTIAL_SUCCESS", "CANCELLED"
 STATUSES = (NOT_STARTED, IN_PROGRESS, SUCCESS, ERROR, CANCELLED)
 PENDING = (NOT_STARTED, IN_PROGRESS)
+
+SPLITTING, PARSING = ("transform_config", "metadata_config"), ("llama_parse_parameters",)
+"""What of a pipeline's configuration makes its chunks what they are, and its files' texts."""
 
 TABLES: tuple[str, ...] = (
     """CREATE TABLE pipelines (
@@ -44,7 +47,8 @@ TABLES: tuple[str, ...] = (
     )""",
     "CREATE INDEX pipeline_documents_by_status ON pipeline_documents (status, sequence)",
     "CREATE INDEX pipeline_documents_by_pipeline ON pipeline_documents (pipeline_id, status)",
-    "CREATE INDEX pipeline_documents_by_file ON pipeline_documents (pipeline_id, file_id)",
+    "CREATE INDEX pipeline_documents_by_file ON pipeline_documents (pipeline_id, file_id, status)",
+    "CREATE INDEX pipeline_documents_in_order ON pipeline_documents (pipeline_id, sequence)",
     """CREATE TABLE pipeline_files (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         pipeline_id TEXT NOT NULL,
@@ -66,6 +70,7 @@ TABLES: tuple[str, ...] = (
     )""",
     "CREATE INDEX pipeline_files_by_status ON pipeline_files (status, sequence)",
     "CREATE INDEX pipeline_files_by_pipeline ON pipeline_files (pipeline_id, status)",
+    "CREATE INDEX pipeline_files_in_order ON pipeline_files (pipeline_id, sequence)",
     """CREATE TABLE retrievers (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
@@ -171,6 +176,16 @@ class NewDocument:
 def pipeline_of(row: sqlite3.Row) -> PipelineRecord:
     """The pipeline in a row of its table."""
     return PipelineRecord(**{**dict(row), "configuration": json.loads(row["configuration"])})
+
+
+def same_configuration(one: PipelineRecord, other: PipelineRecord, fields: Iterable[str]) -> bool:
+    """Whether two pipelines do not differ in some fields of their configuration; None and empty are the same."""
+    return all(_settled(one, field) == _settled(other, field) for field in fields)
+
+
+def _settled(pipeline: PipelineRecord, field: str) -> dict[str, Any]:
+    default = {"mode": "auto"} if field == "transform_config" else {}
+    return {**default, **(pipeline.configuration.get(field) or {})}
 
 
 _DOCUMENT_JSON = ("metadata", "excluded_embed_metadata_keys", "excluded_llm_metadata_keys")

@@ -14,7 +14,9 @@ from llama_cloud_ext.local.pipeline_records import (
     CANCELLED,
     ERROR,
     NOT_STARTED,
+    PARSING,
     PENDING,
+    SPLITTING,
     SUCCESS,
     DocumentRecord,
     NewDocument,
@@ -23,12 +25,15 @@ from llama_cloud_ext.local.pipeline_records import (
     document_of,
     file_of,
     pipeline_of,
+    same_configuration,
 )
 from llama_cloud_ext.local.retrieval import (
     Chunk,
+    Embedder,
     chunks_of_document,
     delete_document_chunks,
     delete_pipeline_chunks,
+    embedded_otherwise,
 )
 from llama_cloud_ext.local.store import FileRecord, Page, timestamp
 
@@ -63,6 +68,8 @@ class PipelineStore:
     ) -> Future[PipelineRecord | None]:
         """Create a pipeline, or replace the configuration of an existing one.
 
+        What its chunks are not right for any more is put back in the queue, in the same transaction.
+
         Args:
             name: Its name.
             configuration: All of its configuration.
@@ -82,14 +89,22 @@ class PipelineStore:
                         "VALUES (?, ?, ?, ?, ?) RETURNING *",
                         (str(uuid.uuid4()), name, text, now, now),
                     ).fetchone()
-                else:
-                    row = connection.execute(
-                        "UPDATE pipelines SET name = ?, configuration = ?, updated_at = ? WHERE id = ? RETURNING *",
-                        (name, text, now, pipeline_id),
-                    ).fetchone()
+                    return pipeline_of(row)
+                row = connection.execute("SELECT * FROM pipelines WHERE id = ?", (pipeline_id,)).fetchone()
+                if row is None:
+                    return None
+                former = pipeline_of(row)
+                row = connection.execute(
+                    "UPDATE pipelines SET name = ?, configuration = ?, updated_at = ? WHERE id = ? RETURNING *",
+                    (name, text, now, pipeline_id),
+                ).fetchone()
             except sqlite3.IntegrityError:
                 return None
-            return None if row is None else pipeline_of(row)
+            changed = pipeline_of(row)
+            parse = not same_configuration(former, changed, PARSING)
+            if parse or not same_configuration(former, changed, SPLITTING):
+                _ingest_everything(connection, pipeline_id, parse=parse)
+            return changed
 
         return self._database.write(work)
 
@@ -128,28 +143,21 @@ class PipelineStore:
 
         return self._database.write(work)
 
-    def ingest_again(self, pipeline_id: str, *, everything: bool = False, parse: bool = False) -> Future[None]:
-        """Put a pipeline's documents and files back in the queue.
+    def ingest_again(self, pipeline_id: str, embedder: Embedder) -> Future[None]:
+        """Put what failed or was cancelled back in the queue; everything, where the vectors are another model's.
 
         Args:
             pipeline_id: The pipeline.
-            everything: All of its documents, because its chunks are no longer right; they are deleted at once. Else
-                what failed or was cancelled.
-            parse: All of its files too, because they would be parsed differently now.
+            embedder: Who computes the vectors now.
         """
-        # What a file became comes anew with its file where that is parsed again.
-        documents = "TRUE" if everything and not parse else "file_id IS NULL"
-        documents += "" if everything else f" AND {_FAILED}"
-        files = "TRUE" if parse else _FAILED
-        now = timestamp()
 
         def work(connection: sqlite3.Connection) -> None:
-            if everything:
-                delete_pipeline_chunks(connection, pipeline_id)
-            for table, wanted in (("pipeline_documents", documents), ("pipeline_files", files)):
+            if embedded_otherwise(connection, pipeline_id, embedder):
+                _ingest_everything(connection, pipeline_id, parse=False)
+            for table in ("pipeline_documents", "pipeline_files"):
                 connection.execute(
-                    f"UPDATE {table} SET {_AGAIN}, updated_at = ? WHERE pipeline_id = ? AND {wanted}",  # noqa: S608 - the parts are ours
-                    (now, pipeline_id),
+                    f"UPDATE {table} SET {_AGAIN}, updated_at = ? WHERE pipeline_id = ? AND {_FAILED}",  # noqa: S608 - the parts are ours
+                    (timestamp(), pipeline_id),
                 )
 
         return self._database.write(work)
@@ -210,7 +218,9 @@ class PipelineStore:
             limit: Most rows to return.
         """
         where, values = _documents_where(pipeline_id, file_id, direct_only)
-        select = f"SELECT * FROM pipeline_documents WHERE {where} ORDER BY sequence LIMIT ? OFFSET ?"  # noqa: S608 - values are bound
+        # A file has one document: the plus keeps SQLite from going through all others in their order to find it.
+        order = "sequence" if file_id is None else "+sequence"
+        select = f"SELECT * FROM pipeline_documents WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - values are bound
         count = f"SELECT COUNT(*) FROM pipeline_documents WHERE {where}"  # noqa: S608 - values are bound
 
         def work(connection: sqlite3.Connection) -> Page:
@@ -278,14 +288,14 @@ class PipelineStore:
         """Give files other custom metadata, by their ids, and have those that changed ingested again.
 
         Returns:
-            A future of the number of files that are in the pipeline.
+            A future of the number of files that changed.
         """
 
         def work(connection: sqlite3.Connection) -> int:
             return sum(
                 connection.execute(
-                    f"UPDATE pipeline_files SET custom_metadata = ?, {_AGAIN}, updated_at = ? "  # noqa: S608 - the parts are ours
-                    "WHERE pipeline_id = ? AND file_id = ?",
+                    f"UPDATE pipeline_files SET custom_metadata = ?1, {_AGAIN}, updated_at = ?2 "  # noqa: S608 - the parts are ours
+                    "WHERE pipeline_id = ?3 AND file_id = ?4 AND custom_metadata IS NOT ?1",
                     (None if given is None else json.dumps(given), timestamp(), pipeline_id, file_id),
                 ).rowcount
                 for file_id, given in metadata.items()
@@ -381,7 +391,7 @@ class PipelineStore:
 def put_document(
     connection: sqlite3.Connection, pipeline_id: str, document: NewDocument, *, status: str = NOT_STARTED
 ) -> DocumentRecord:
-    """Insert a document, or replace the one of its id. One that did not change stays as it is.
+    """Insert a document, or replace the one of its id. One that did not change and did not fail stays as it is.
 
     Args:
         connection: Inside a write transaction.
@@ -393,7 +403,8 @@ def put_document(
     row = connection.execute(
         "SELECT * FROM pipeline_documents WHERE pipeline_id = ? AND id = ?", (pipeline_id, document.id)
     ).fetchone()
-    if row is not None and row["status"] == SUCCESS and all(row[name] == columns[name] for name in _CONTENT):
+    same = row is not None and all(row[name] == columns[name] for name in _CONTENT)
+    if same and row["status"] in (SUCCESS, *PENDING):
         return document_of(row)
     if row is None:
         values = {**columns, "pipeline_id": pipeline_id, "status": status, "created_at": now, "updated_at": now}
@@ -423,6 +434,26 @@ def delete_file_document(connection: sqlite3.Connection, pipeline_id: str, file_
     ]
     delete_document_chunks(connection, pipeline_id, ids)
     connection.execute("DELETE FROM pipeline_documents WHERE pipeline_id = ? AND file_id = ?", (pipeline_id, file_id))
+
+
+def _ingest_everything(connection: sqlite3.Connection, pipeline_id: str, *, parse: bool) -> None:
+    """Delete a pipeline's chunks, and put everything that is to have some in the queue. Inside a write transaction.
+
+    Args:
+        connection: The connection.
+        pipeline_id: The pipeline.
+        parse: Whether its files are to be parsed anew, too; their documents come with them then.
+    """
+    delete_pipeline_chunks(connection, pipeline_id)
+    if parse:
+        connection.execute(
+            "DELETE FROM pipeline_documents WHERE pipeline_id = ? AND file_id IS NOT NULL", (pipeline_id,)
+        )
+    for table in ("pipeline_documents", *(["pipeline_files"] if parse else [])):
+        connection.execute(
+            f"UPDATE {table} SET {_AGAIN}, updated_at = ? WHERE pipeline_id = ?",  # noqa: S608 - the parts are ours
+            (timestamp(), pipeline_id),
+        )
 
 
 def _put_file(

@@ -18,7 +18,7 @@ from llama_cloud_ext.local.retrieval import check_transform_config
 from llama_cloud_ext.local.retrieval_settings import check_preset
 from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.uploads import receive_body
-from llama_cloud_ext.local.validation import page_size, parse_json, read_cursor, write_cursor
+from llama_cloud_ext.local.validation import flag, page_size, parse_json, read_cursor, write_cursor
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -129,15 +129,12 @@ async def pipeline_status(request: Request) -> Response:
     """GET /api/v1/pipelines/{id}/status: how far its ingestion has come."""
     pipeline = await known_pipeline(request)
     cloud = cloud_of(request)
-    full = request.query_params.get("full_details", "false").lower() == "true"
+    full = flag(request, "full_details")
 
     async def look() -> str:
-        documents = await wait_for(cloud.pipelines.document_counts(pipeline.id, direct_only=True))
+        documents = await wait_for(cloud.pipelines.document_counts(pipeline.id))
         files = await wait_for(cloud.pipelines.file_counts(pipeline.id))
-        counts = {key: documents.get(key, 0) + files.get(key, 0) for key in {*documents, *files}}
-        # A file's document counts with its file, except while it alone is ingested again.
-        made = await wait_for(cloud.pipelines.document_counts(pipeline.id))
-        return overall_status(counts | {status: made[status] for status in PENDING if status in made})
+        return overall_status({key: documents.get(key, 0) + files.get(key, 0) for key in {*documents, *files}})
 
     status = await settled(look, cloud.ingestion.ends, lambda now: now not in PENDING, lambda _: pipeline.updated_at)
     limit = MOST_FAILURES if full else SHOWN_FAILURES
@@ -146,10 +143,11 @@ async def pipeline_status(request: Request) -> Response:
 
 
 async def sync_pipeline(request: Request) -> Response:
-    """POST /api/v1/pipelines/{id}/sync: ingest what has failed or was cancelled again, too."""
+    """POST /api/v1/pipelines/{id}/sync: ingest again what failed or was cancelled; all, after a change of the model."""
     pipeline = await known_pipeline(request)
     cloud = cloud_of(request)
-    await wait_for(cloud.pipelines.ingest_again(pipeline.id))
+    await cloud.in_thread(cloud.embedder.measure)
+    await wait_for(cloud.pipelines.ingest_again(pipeline.id, cloud.embedder))
     cloud.ingestion.wake()
     return json_answer(describe_pipeline(cloud, pipeline))
 
@@ -177,23 +175,12 @@ async def known_pipeline(request: Request) -> PipelineRecord:
 
 
 async def _changed(cloud: LocalCloud, pipeline: PipelineRecord, name: str, configuration: dict[str, Any]) -> Response:
-    """Save another configuration, and have the pipeline ingested again where its chunks are not right any more."""
+    """Save another configuration; what its chunks are not right for any more is ingested again."""
     changed = await wait_for(cloud.pipelines.save(name, configuration, pipeline_id=pipeline.id))
     if changed is None:
         raise RequestError(409, f"Pipeline with name {name} already exists in this project")
-    parse = _differs(pipeline, changed, "llama_parse_parameters")
-    if parse or _differs(pipeline, changed, "metadata_config") or _transform(pipeline) != _transform(changed):
-        await wait_for(cloud.pipelines.ingest_again(pipeline.id, everything=True, parse=parse))
-        cloud.ingestion.wake()
+    cloud.ingestion.wake()
     return json_answer(describe_pipeline(cloud, changed))
-
-
-def _differs(one: PipelineRecord, other: PipelineRecord, field: str) -> bool:
-    return (one.configuration.get(field) or {}) != (other.configuration.get(field) or {})
-
-
-def _transform(pipeline: PipelineRecord) -> dict[str, Any]:
-    return {"mode": "auto", **pipeline.transform}
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -237,8 +224,7 @@ def _configuration(body: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str
             raise invalid(["body", "embedding_config"], str(error)) from error
     check_preset(configuration.get("preset_retrieval_parameters") or {}, ["body", "preset_retrieval_parameters"])
     # Nothing here ever uses a key, so that none is kept.
-    settled_configuration: dict[str, Any] = without_secrets(configuration)
-    return settled_configuration
+    return without_secrets(configuration)
 
 
 def _has_type(pipeline: PipelineRecord, kind: str | None) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -17,6 +18,9 @@ from llama_cloud_ext.local.parse_versions import TIERS, VERSIONS
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.store import timestamp
 
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
 METADATA_ENTRIES = 50
 METADATA_KEY_LENGTH = 128
 METADATA_VALUE_LENGTH = 1024
@@ -24,6 +28,11 @@ METADATA_VALUE_LENGTH = 1024
 
 DEFAULT_PAGE_SIZE = 50
 LARGEST_PAGE_SIZE = 1000
+LARGEST_NUMBER = 2**63 - 1
+"""What SQLite can count to."""
+
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
@@ -32,13 +41,41 @@ def parse_json(body: bytes) -> dict[str, Any]:
     Raises:
         RequestError: 422 when it is not one.
     """
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise invalid(["body"], f"JSON decode error: {error}", kind="json_invalid") from error
+    value = load_json(body)
     if not isinstance(value, dict):
         raise invalid(["body"], "Input should be a valid dictionary", value, "dict_type")
     return value
+
+
+def parse_json_list(body: bytes) -> list[Any]:
+    """Decode a JSON array.
+
+    Raises:
+        RequestError: 422 when it is not one.
+    """
+    value = load_json(body)
+    if not isinstance(value, list):
+        raise invalid(["body"], "Input should be a valid list", None, "list_type")
+    return value
+
+
+def load_json(body: bytes) -> Any:
+    """Decode JSON, without the liberties that Python takes: NaN, and halves of characters, which SQLite cannot store.
+
+    Raises:
+        RequestError: 422 when it is no JSON.
+    """
+    try:
+        value = json.loads(body, parse_constant=_refused)
+        if _ESCAPED_SURROGATE.search(body):
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise invalid(["body"], f"JSON decode error: {error}", kind="json_invalid") from error
+    return value
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def check_configuration(body: dict[str, Any]) -> dict[str, Any]:
@@ -132,6 +169,39 @@ def split_values(values: Iterable[str]) -> list[str]:
         ['text', 'markdown', 'items']
     """
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
+
+
+def number(request: Request, name: str, default: int, *, least: int = 0, most: int = LARGEST_NUMBER) -> int:
+    """Read a whole number from the query.
+
+    Args:
+        request: The request.
+        name: The parameter.
+        default: Its value where it is not given.
+        least: The smallest that is accepted.
+        most: The largest that is accepted.
+
+    Raises:
+        RequestError: 422 unless it is such a number.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isdecimal() or len(text) > len(str(LARGEST_NUMBER)) or not least <= int(text) <= most:
+        raise invalid(["query", name], f"Input should be a number from {least} to {most}", text, "int_parsing")
+    return int(text)
+
+
+def flag(request: Request, name: str) -> bool:
+    """Read a boolean from the query; not given is false.
+
+    Raises:
+        RequestError: 422 unless it is a boolean.
+    """
+    text = request.query_params.get(name, "false")
+    if text.lower() not in _BOOLEANS:
+        raise invalid(["query", name], "Input should be a valid boolean", text, "bool_parsing")
+    return _BOOLEANS[text.lower()]
 
 
 def page_size(text: str | None, *, largest: int = LARGEST_PAGE_SIZE) -> int:

@@ -28,9 +28,10 @@ async def local_client(
     simulate: Simulation | None = None,
     api_key: str | None = None,
     engine: Any = fake_engine.parse,
+    **models: Any,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an application of its own; both end with the block."""
-    app = create_app(data, simulate=simulate, api_key=api_key, engine=engine)
+    """A client of an application of its own; both end with the block. `models` are those of indexes."""
+    app = create_app(data, simulate=simulate, api_key=api_key, engine=engine, **models)
     try:
         async with httpx.AsyncClient(transport=AsgiTransport(app), base_url="http://cloud.test") as client:
             yield client

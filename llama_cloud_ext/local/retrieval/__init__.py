@@ -18,6 +18,7 @@ from llama_cloud_ext.local.retrieval.chunk_store import (
     chunks_of_document,
     delete_document_chunks,
     delete_pipeline_chunks,
+    embedded_otherwise,
     write_chunks,
 )
 from llama_cloud_ext.local.retrieval.chunks import Chunk, ScoredChunk, embedding_text
@@ -45,6 +46,7 @@ __all__ = [
     "chunks_of_document",
     "delete_document_chunks",
     "delete_pipeline_chunks",
+    "embedded_otherwise",
     "embedding_text",
     "filters_from_query",
     "matches",

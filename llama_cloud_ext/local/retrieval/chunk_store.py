@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from llama_cloud_ext.local.retrieval.embedder import Embedder
+
 _COLUMNS = """c.id, t.text, c.metadata, c.start_char_idx, c.end_char_idx, c.excluded_embed_metadata_keys,
     c.excluded_llm_metadata_keys, c.position"""
 _ROWS_AT_A_TIME = 500
@@ -279,12 +281,26 @@ def _collection_for(
     return _collection_for(connection, pipeline_id, embedder, dimensions, document_id)
 
 
+def embedded_otherwise(connection: sqlite3.Connection, pipeline_id: str, embedder: Embedder) -> bool:
+    """Whether a pipeline holds vectors of another model than this one, as far as its dimensions are known.
+
+    Args:
+        connection: Any connection to the database.
+        pipeline_id: The pipeline.
+        embedder: The model.
+    """
+    collection = collection_of(connection, pipeline_id)
+    if collection is None:
+        return False
+    return collection.embedder != embedder.name or embedder.dimensions not in (None, collection.dimensions)
+
+
 def mismatch(collection: Collection, embedder: str, dimensions: int) -> str:
     """What to say when an embedding model meets another one's vectors."""
     return (
         f"this pipeline holds vectors of {collection.embedder} ({collection.dimensions} dimensions), and the embedding "
-        f"model in use is {embedder} ({dimensions}): start with the former model, or delete the pipeline's documents "
-        "and files and add them again"
+        f"model in use is {embedder} ({dimensions}): sync the pipeline, which embeds it anew, or start with the former "
+        "model"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from llama_cloud_ext.local.retrieval.lexical_embedding import NAME, LexicalEmbedding
@@ -40,6 +41,13 @@ class Embedder:
     def dimensions(self) -> int | None:
         """Length of the vectors; None before a model's first use."""
         return self._dimensions
+
+    def measure(self) -> None:
+        """Have a model tell the length of its vectors, if it can be asked."""
+        if self._dimensions is None:
+            # What a model that fails is used for will say so.
+            with suppress(Exception):
+                self.embed_query("?")
 
     def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as `embedding_text` writes them.
