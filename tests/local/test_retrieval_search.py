@@ -30,7 +30,7 @@ from llama_cloud_ext.local.retrieval import (
     matches,
     vectors,
 )
-from llama_cloud_ext.local.retrieval.chunk_store import collection_of
+from llama_cloud_ext.local.retrieval.chunk_collection import collection_of
 from tests.local.retrieval_database import PIPELINE, RetrievalDatabase
 
 ANIMALS = {
@@ -432,7 +432,7 @@ def test_vectors_of_another_model_are_never_compared(tmp_path: Path) -> None:
             lambda: other.search("cat"),
             lambda: other.search("x", alpha=1),
         ):
-            with pytest.raises(EmbedderMismatchError, match=r"lexical-1-\d+ .*add them again"):
+            with pytest.raises(EmbedderMismatchError, match=r"lexical-1-\d+ .*sync the pipeline"):
                 act()
         assert other.found("carnivorous", alpha=0.0) == ["cat"]
         other.delete(*ANIMALS)

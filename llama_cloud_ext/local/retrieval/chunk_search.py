@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.local.retrieval.chunk_store import Collection, EmbedderMismatchError, mismatch
+from llama_cloud_ext.local.retrieval.chunk_collection import Collection, EmbedderMismatchError, mismatch
 from llama_cloud_ext.local.retrieval.filter_sql import SqlFilter, sql_filter
 from llama_cloud_ext.local.retrieval.full_text import count_words, query_words, search_words
 from llama_cloud_ext.local.retrieval.fusion import fuse, squashed
