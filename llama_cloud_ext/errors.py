@@ -33,6 +33,7 @@ Every class survives pickling, so that errors cross process pools. None of them 
 from __future__ import annotations
 
 import pickle
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -81,8 +82,8 @@ class LlamaCloudError(Exception):
 
     def __str__(self) -> str:
         text = self._describe()
-        about = (self.file or "", f"job {self.job_id}" if self.job_id else "")
-        missing = [name for name in about if name and name not in text]
+        about = {self.file: self.file, self.job_id: f"job {self.job_id}"}
+        missing = [name for known, name in about.items() if known and name and known not in text]
         text = f"{', '.join(missing)}: {text}" if missing else text
         return f"{text}\n→ {self.hint}" if self.hint else text
 
@@ -93,7 +94,9 @@ class LlamaCloudError(Exception):
         """The message without its context and hint; never blank."""
         text = self.message.strip() or self._compose() or type(self).__name__
         subject = self._subject()
-        return f"{subject}: {text}" if subject and subject not in text else text
+        # As a word of its own: the misspelled "filter" is in "filters", and yet not said.
+        said = not subject or re.search(rf"(?<!\w){re.escape(subject)}(?!\w)", text)
+        return text if said else f"{subject}: {text}"
 
     def _subject(self) -> str | None:
         """What the message is about, where it does not say so itself."""
@@ -427,7 +430,8 @@ class IngestionError(JobFailedError):
     def _compose(self) -> str:
         if not self.failures:
             return super()._compose()
-        return _listed(f"{len(self.failures)} documents or files could not be ingested", self.failures)
+        what = f"{len(self.failures)} documents or files could not be ingested"
+        return _listed(f"{what} into index {self.job_id}" if self.job_id else what, self.failures)
 
 
 class PartialFailureError(LlamaCloudError):

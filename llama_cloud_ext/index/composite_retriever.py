@@ -15,8 +15,8 @@ from llama_cloud_ext.index.reference import find_project
 from llama_cloud_ext.index.retrieval import pictures
 from llama_cloud_ext.wire import retrievers
 from llama_cloud_ext.wire.io_loop import run, run_async
-from llama_cloud_ext.wire.models.retrieval import ReRankConfig, RetrieverPipeline
-from llama_cloud_ext.wire.models.settling import settle
+from llama_cloud_ext.wire.models.retrieval import PresetRetrievalParams, ReRankConfig, RetrieverPipeline
+from llama_cloud_ext.wire.models.settling import answered, settle
 from llama_cloud_ext.wire.models.tolerant import as_mapping, as_number, as_objects
 from llama_cloud_ext.wire.transport import Connection, connection_for
 
@@ -32,6 +32,17 @@ if TYPE_CHECKING:
 
 CompositeRetrievalMode = Literal["full", "routing"]
 
+# For the message about an unknown one.
+_ARGUMENTS = (
+    "name",
+    "retriever_id",
+    "project_name",
+    "create_if_not_exists",
+    "mode",
+    "rerank_top_n",
+    "rerank_config",
+    "persisted",
+)
 # What a node says of where it came from; models need not read it.
 _ORIGIN = ("pipeline_id", "retriever_id", "retriever_pipeline_name")
 
@@ -109,7 +120,7 @@ class LlamaCloudCompositeRetriever(BaseRetriever):
         self._mode = mode
         self._rerank_top_n = rerank_top_n
         self._rerank_config = settle(ReRankConfig, rerank_config)
-        self._options = connection_options(dict(connection))
+        self._options = connection_options(dict(connection), known=_ARGUMENTS)
         self._record: dict[str, Any] | None = None
         if not self._persisted:
             self._record = {"id": retriever_id or str(uuid.uuid4()), "name": name, "pipelines": []}
@@ -263,7 +274,8 @@ class LlamaCloudCompositeRetriever(BaseRetriever):
         if name is None or preset is None:
             pipeline = await index.reference.record()
             name = name or str(pipeline.get("name"))
-            preset = pipeline.get("preset_retrieval_parameters") if preset is None else preset
+            if preset is None and (own := as_mapping(pipeline.get("preset_retrieval_parameters"))):
+                preset = answered(PresetRetrievalParams, own)
         added = RetrieverPipeline(
             pipeline_id=found.pipeline_id, name=name, description=description, preset_retrieval_parameters=preset
         )
@@ -303,7 +315,7 @@ class LlamaCloudCompositeRetriever(BaseRetriever):
             answer = await retrievers.retrieve(connection, str(record["id"]), body)
         else:
             answer = await retrievers.retrieve_from(connection, {**body, "pipelines": record["pipelines"]})
-        nodes = [_node(one) for one in as_objects(answer.get("nodes"))]
+        nodes = [_node(one) for one in as_objects(answer.get("nodes")) if as_mapping(one.get("node"))]
         nodes += await pictures(connection, answer, {}, extra_metadata={}, mode=mode_of(None))
         # Pictures come in a list of their own; stable, so that what has no score keeps the service's order.
         return sorted(nodes, key=lambda node: -1.0 if node.score is None else node.score, reverse=True)
@@ -316,12 +328,7 @@ class LlamaCloudCompositeRetriever(BaseRetriever):
 
 
 def _pipelines(record: dict[str, Any]) -> list[RetrieverPipeline]:
-    known = RetrieverPipeline.model_fields
-    return [
-        # What a newer service adds is not ours to send back.
-        RetrieverPipeline(**{name: value for name, value in pipeline.items() if name in known})
-        for pipeline in as_objects(record.get("pipelines"))
-    ]
+    return [answered(RetrieverPipeline, pipeline) for pipeline in as_objects(record.get("pipelines"))]
 
 
 def _node(one: dict[str, Any]) -> NodeWithScore:

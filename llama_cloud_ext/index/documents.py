@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.wire.models.tolerant import as_elements, as_mapping, as_text
 
 if TYPE_CHECKING:
     from llama_index.core.schema import Document
@@ -99,12 +100,12 @@ def fingerprint(record: Mapping[str, Any], *, like: Mapping[str, Any] | None = N
     Returns:
         A hash.
     """
-    metadata = record.get("metadata") or {}
+    metadata = as_mapping(record.get("metadata"))
     if like is not None:
         metadata = {
             key: value for key, value in metadata.items() if key not in _ADDED_BY_THE_SERVICE or key in like["metadata"]
         }
-    content = [record.get("text") or "", metadata, *(sorted(record.get(key) or []) for key in _SENT_KEYS)]
+    content = [record.get("text") or "", metadata, *(sorted(_keys(record, name)) for name in _SENT_KEYS)]
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -116,7 +117,8 @@ def llama_document(record: Mapping[str, Any]) -> Document:
     """
     from llama_index.core.schema import Document
 
-    return _document(record, str(record.get("id") or ""), _text(record), dict(record.get("metadata") or {}), Document)
+    metadata = dict(as_mapping(record.get("metadata")))
+    return _document(record, as_text(record.get("id")) or "", _text(record), metadata, Document)
 
 
 def page_documents(record: Mapping[str, Any]) -> list[Document]:
@@ -135,10 +137,10 @@ def page_documents(record: Mapping[str, Any]) -> list[Document]:
     text, starts = _text(record), _page_starts(record)
     if not starts:
         return [llama_document(record)]
-    document_id = str(record.get("id") or "")
+    document_id = as_text(record.get("id")) or ""
     pages = []
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True), start=1):
-        metadata = {**(record.get("metadata") or {}), "page_number": number, "page_count": len(starts)}
+        metadata = {**as_mapping(record.get("metadata")), "page_number": number, "page_count": len(starts)}
         page_id = stable_id(f"{document_id}\npage {number}")
         page = _document(record, page_id, text[start:end].strip("\n"), metadata, Document)
         page.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id=document_id)
@@ -166,7 +168,11 @@ def _page_starts(record: Mapping[str, Any]) -> list[int]:
 def _document(
     record: Mapping[str, Any], id_: str, text: str, metadata: dict[str, Any], kind: type[Document]
 ) -> Document:
-    embed, llm = ([str(key) for key in record.get(name) or []] for name in _SENT_KEYS)
+    embed, llm = (_keys(record, name) for name in _SENT_KEYS)
     return kind(
         id_=id_, text=text, metadata=metadata, excluded_embed_metadata_keys=embed, excluded_llm_metadata_keys=llm
     )
+
+
+def _keys(record: Mapping[str, Any], name: str) -> list[str]:
+    return [key for key in as_elements(record.get(name)) if isinstance(key, str)]

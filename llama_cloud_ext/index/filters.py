@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import Enum
 from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError
@@ -35,18 +33,6 @@ def search_filters(filters: Any) -> MetadataFilters | None:
     if filters is None or isinstance(filters, MetadataFilters):
         return filters
     try:
-        return MetadataFilters(**_plain(as_fields(filters, "metadata filter")))
+        return MetadataFilters(**as_fields(filters, "metadata filter"))
     except ConfigurationError as error:
         raise ConfigurationError(f"filters: {error.message}", option="filters", hint=error.hint) from error
-
-
-def _plain(value: Any) -> Any:
-    """The same with the members of enums as their values, and without a condition or operator that is None."""
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        plain = {name: _plain(one) for name, one in value.items()}
-        return {name: one for name, one in plain.items() if one is not None or name == "value"}
-    if isinstance(value, list | tuple):
-        return [_plain(one) if isinstance(one, Mapping) else one for one in value]
-    return value

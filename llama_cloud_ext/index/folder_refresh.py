@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from llama_cloud_ext.errors import FailedItem, IngestionError, NotFoundError, SourceError
 from llama_cloud_ext.index import files
 from llama_cloud_ext.index.ingestion import Awaited, wait_for_ingestion
+from llama_cloud_ext.wire import files as uploads
 from llama_cloud_ext.wire import pipeline_files
 from llama_cloud_ext.wire.inputs import Input
 from llama_cloud_ext.wire.io_loop import in_thread
@@ -136,10 +138,12 @@ async def _upload(
 
 
 async def _remove(found: FoundIndex, file_id: str) -> None:
-    try:
+    """Take a file out of the index, and delete the upload, which nobody else knows of."""
+    # Somebody else may have removed either of them.
+    with suppress(NotFoundError):
         await pipeline_files.delete(found.connection, found.pipeline_id, file_id)
-    except NotFoundError:
-        return  # somebody else removed it
+    with suppress(NotFoundError):
+        await uploads.delete(found.connection, file_id)
 
 
 async def _wait(found: FoundIndex, done: FolderRefresh, timeout: float | None) -> None:

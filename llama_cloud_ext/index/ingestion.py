@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from llama_cloud_ext.wire.ingestion_jobs import (
     PIPELINE_INGESTION,
 )
 from llama_cloud_ext.wire.models.ingestion_status import ManagedIngestionStatus
-from llama_cloud_ext.wire.models.tolerant import as_mapping, as_text
+from llama_cloud_ext.wire.models.tolerant import as_integer, as_mapping, as_text
 from llama_cloud_ext.wire.watcher import JobKind, JobRecord, watcher_for
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _BATCHES_AT_ONCE = 8
 # Up to so many documents or files are watched one by one, which tells of each as soon as it is done; more of them are
 # watched by their counts, which costs one request a look whatever their number.
 _FEW = 8
-# Reasons are asked for one by one; nobody reads more of them than this.
+# Reasons are asked for one by one; nobody reads more of them than this. The others are named without.
 _MOST_REASONS = 200
 _REQUESTS_AT_ONCE = 8
 
@@ -181,6 +181,11 @@ class Awaited:
     raise_on_error: bool = True
     raise_on_partial_success: bool = False
 
+    @property
+    def everything(self) -> bool:
+        """Whether everything in the index counts, because nothing was named."""
+        return self.document_ids is None and self.file_ids is None
+
 
 async def wait_for_ingestion(found: FoundIndex, awaited: Awaited) -> ManagedIngestionStatus:
     """Wait until documents, files and then the whole index are ingested.
@@ -206,7 +211,7 @@ async def wait_for_ingestion(found: FoundIndex, awaited: Awaited) -> ManagedInge
     ]
     status = ManagedIngestionStatus(await looking.watch(PIPELINE_INGESTION, found.pipeline_id))
     failures: list[FailedItem] = []
-    if status.failed or any(_has_failures(record) for record in named):
+    if status.failed or any(map(_has_failures, named)) or (awaited.everything and await _counts_failures(found)):
         failures = await _failures(found, awaited)
     _conclude(found, awaited, status, failures)
     return status
@@ -244,6 +249,18 @@ def _has_failures(record: JobRecord) -> bool:
     return str(record.get("status") or "").upper() in (*_FAILED, "PARTIAL_SUCCESS")
 
 
+async def _counts_failures(found: FoundIndex) -> bool:
+    """Whether the counts know of failures: an index may call itself a success with a file in it that failed."""
+    for read in (pipeline_documents.status_counts, pipeline_files.status_counts):
+        try:
+            counts = as_mapping((await read(found.connection, found.pipeline_id)).get("counts"))
+        except NotFoundError:  # an older deployment
+            continue
+        if any(as_integer(count) for status, count in counts.items() if str(status).upper() in _FAILED):
+            return True
+    return False
+
+
 def _conclude(
     found: FoundIndex, awaited: Awaited, status: ManagedIngestionStatus, failures: Sequence[FailedItem]
 ) -> None:
@@ -256,12 +273,11 @@ def _conclude(
     }
     reasons = "; ".join(dict.fromkeys(filter(None, (error.message for error in status.errors)))) or None
     error: LlamaCloudError | None = None
-    named = awaited.document_ids is not None or awaited.file_ids is not None
     if failures:
         error = IngestionError(failures=failures, hint="Mend or delete them, then insert them again.", **facts)
     elif status.status == "CANCELLED":
         error = JobCancelledError(reason=reasons, **facts)
-    elif status.failed and not (named and status.status == "PARTIAL_SUCCESS"):
+    elif status.failed and (awaited.everything or status.status != "PARTIAL_SUCCESS"):
         error = JobFailedError(reason=reasons, **facts)
     if error is None:
         return
@@ -272,11 +288,10 @@ def _conclude(
 
 async def _failures(found: FoundIndex, awaited: Awaited) -> list[FailedItem]:
     """The documents and files that failed, each with the service's reason."""
-    everything = awaited.document_ids is None and awaited.file_ids is None
     failures: list[FailedItem] = []
-    if everything or awaited.file_ids is not None:
+    if awaited.everything or awaited.file_ids is not None:
         failures += await _failed_files(found, awaited.file_ids)
-    if everything or awaited.document_ids is not None:
+    if awaited.everything or awaited.document_ids is not None:
         failures += await _failed_documents(found, awaited.document_ids)
     return failures
 
@@ -289,9 +304,9 @@ async def _failed_files(found: FoundIndex, wanted: Collection[str] | None) -> li
         and (wanted is None or record.get("file_id") in wanted or record.get("id") in wanted)
     ]
 
-    async def read(record: dict[str, Any]) -> FailedItem:
+    async def read(record: dict[str, Any], ask: bool) -> FailedItem:
         file_id = str(record.get("file_id") or record.get("id"))
-        status = await _status(pipeline_files.status, found, file_id)
+        status = await _status(pipeline_files.status, found, file_id) if ask else None
         return _failed_item(as_text(record.get("name")) or file_id, file_id, status, record)
 
     return await _in_turn(read, failed)
@@ -311,8 +326,8 @@ async def _failed_documents(found: FoundIndex, wanted: Collection[str] | None) -
     if not told and wanted is not None:
         failed = list(wanted)
 
-    async def read(document_id: str) -> FailedItem | None:
-        status = await _status(pipeline_documents.status, found, document_id)
+    async def read(document_id: str, ask: bool) -> FailedItem | None:
+        status = await _status(pipeline_documents.status, found, document_id) if ask or not told else None
         if status is not None and not status.failed and status.status not in _FAILED:
             return None
         return _failed_item(document_id, document_id, status, None)
@@ -327,14 +342,15 @@ async def _status(read: Any, found: FoundIndex, identifier: str) -> ManagedInges
         return None
 
 
-async def _in_turn(read: Any, records: Sequence[Any]) -> list[Any]:
+async def _in_turn(read: Callable[[Any, bool], Awaitable[Any]], records: Sequence[Any]) -> list[Any]:
+    """Read each, a few at a time; all but the first are told not to ask for a reason."""
     limit = asyncio.Semaphore(_REQUESTS_AT_ONCE)
 
-    async def one(record: Any) -> Any:
+    async def one(place: int, record: Any) -> Any:
         async with limit:
-            return await read(record)
+            return await read(record, place < _MOST_REASONS)
 
-    return list(await asyncio.gather(*(one(record) for record in records[:_MOST_REASONS])))
+    return list(await asyncio.gather(*(one(place, record) for place, record in enumerate(records))))
 
 
 def _failed_item(

@@ -11,6 +11,7 @@ from llama_cloud_ext.errors import NotFoundError
 from llama_cloud_ext.index.documents import cloud_document, fingerprint
 from llama_cloud_ext.index.ingestion import Awaited, wait_for_ingestion
 from llama_cloud_ext.wire import pipeline_documents
+from llama_cloud_ext.wire.models.tolerant import as_mapping
 
 if TYPE_CHECKING:
     from llama_index.core.schema import Document
@@ -39,11 +40,15 @@ async def changed_documents(reference: IndexReference, documents: Sequence[Docum
     changed = [True] * len(documents)
     places: dict[str, list[int]] = {}
     for place, document in enumerate(documents):
+        if earlier := places.get(document.id_):
+            # What comes twice is compared with its version before, which will be in the index by then.
+            before = fingerprint(cloud_document(documents[earlier[-1]]))
+            changed[place] = fingerprint(cloud_document(document)) != before
         places.setdefault(document.id_, []).append(place)
     async for document_id, record in _stored(found, list(places)):
-        for place in places[document_id]:
-            sent = cloud_document(documents[place])
-            changed[place] = fingerprint(sent) != fingerprint(record, like=sent)
+        first = places[document_id][0]
+        sent = cloud_document(documents[first])
+        changed[first] = fingerprint(sent) != fingerprint(record, like=sent)
     return changed
 
 
@@ -74,7 +79,7 @@ async def ref_doc_info(reference: IndexReference) -> dict[str, RefDocInfo]:
 
     found = await reference.find()
     return {
-        str(record.get("id")): RefDocInfo(metadata=dict(record.get("metadata") or {}), node_ids=[])
+        str(record.get("id")): RefDocInfo(metadata=dict(as_mapping(record.get("metadata"))), node_ids=[])
         async for record in pipeline_documents.list_documents(found.connection, found.pipeline_id)
     }
 

@@ -6,10 +6,11 @@ Everything here runs on the I/O loop.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.errors import DownloadError
+from llama_cloud_ext.errors import DownloadError, LlamaCloudError, NotFoundError, ServerError, TransportError
 from llama_cloud_ext.index.nodes import image_node, mode_of, text_node, with_score
 from llama_cloud_ext.wire import page_images, pipelines
 from llama_cloud_ext.wire.image_types import SNIFFED_BYTES, image_type
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from llama_cloud_ext.wire.transport import Connection
 
 _PICTURES_AT_ONCE = 16
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 SCREENSHOTS, FIGURES = "retrieve_page_screenshot_nodes", "retrieve_page_figure_nodes"
 
 
@@ -42,8 +44,9 @@ async def retrieve(reference: IndexReference, query: str, settings: Mapping[str,
     mode = mode_of(settings, preset)
     extra = as_mapping(answer.get("metadata"))
     nodes = [
-        with_score(text_node(as_mapping(one.get("node")), extra_metadata=extra, mode=mode), one.get("score"))
+        with_score(text_node(raw, extra_metadata=extra, mode=mode), one.get("score"))
         for one in as_objects(answer.get("retrieval_nodes"))
+        if (raw := as_mapping(one.get("node")))
     ]
     return nodes + await pictures(found.connection, answer, settings, extra_metadata=extra, mode=mode)
 
@@ -70,7 +73,7 @@ async def pictures(
     """
     wanted = [
         *(_listed(answer.get("image_nodes")) if settings.get(SCREENSHOTS) is not False else ()),
-        *(_listed(answer.get("page_figure_nodes")) if settings.get(FIGURES) is not False else ()),
+        *(_listed(answer.get("page_figure_nodes"), "figure_name") if settings.get(FIGURES) is not False else ()),
     ]
     limit = asyncio.Semaphore(_PICTURES_AT_ONCE)
 
@@ -84,8 +87,20 @@ async def pictures(
     return list(await asyncio.gather(*(fetch(one) for one in wanted)))
 
 
-def _listed(nodes: Any) -> Iterable[Mapping[str, Any]]:
-    return [one for one in as_objects(nodes) if as_text(as_mapping(one.get("node")).get("file_id"))]
+def _listed(nodes: Any, *names: str) -> Iterable[Mapping[str, Any]]:
+    """Those that say which picture they mean; without its page, another one would be fetched."""
+    return [one for one in as_objects(nodes) if _is_picture(as_mapping(one.get("node")), names)]
+
+
+def _is_picture(raw: Mapping[str, Any], names: Iterable[str]) -> bool:
+    page = as_integer(raw.get("page_index"))
+    return page is not None and page >= 0 and all(_is_name(raw.get(name)) for name in ("file_id", *names))
+
+
+def _is_name(value: Any) -> bool:
+    # Dots alone would be another place in a URL, and half a character has none in it.
+    text = as_text(value) or ""
+    return text.strip(". ") != "" and not _HALF_CHARACTER.search(text)
 
 
 async def _picture(connection: Connection, raw: Mapping[str, Any]) -> tuple[bytes, str]:
@@ -98,7 +113,12 @@ async def _picture(connection: Connection, raw: Mapping[str, Any]) -> tuple[byte
             download = await page_images.figure(connection, file_id, page, figure)
         else:
             download = await page_images.screenshot(connection, file_id, page)
-    except DownloadError as error:
+    except (NotFoundError, ServerError, TransportError) as error:
+        # The first line alone: its hint is about ids and projects, which the caller did not choose.
+        reason = str(error).partition("\n")[0]
+        status = getattr(error, "status", None)
+        raise DownloadError(reason, file=what, status=status, transient=not isinstance(error, NotFoundError)) from error
+    except LlamaCloudError as error:
         raise error.with_context(file=what) from error.__cause__
     kind = image_type(download.content[:SNIFFED_BYTES], download.content_type)
     if kind is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.local.page_images import page_image_nodes
+from llama_cloud_ext.local.page_image_nodes import page_image_nodes
 from llama_cloud_ext.local.retrieval.lexical_reranking import lexical_scores
 from llama_cloud_ext.local.retrieval_routes import pages_of, search_chunks
 

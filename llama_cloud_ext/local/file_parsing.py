@@ -67,10 +67,12 @@ def parse_pipeline_file(
         )
     except EngineError as error:
         raise JobFailure(error.code, error.message) from error
-    text, positions = "", []
+    text = ""
+    positions: list[int] = []
     for page in result.pages:
         text += PAGE_GAP if text else ""
-        positions.append(len(text))
+        # A page that was not asked for, or a hidden slide, is an empty one: the others keep their numbers.
+        positions += [len(text)] * (page.number - len(positions))
         text += page.markdown or page.text
     if not text.strip():
         raise JobFailure("NO_DATA_FOUND_IN_FILE", f"nothing can be read in {file.name}; a scan needs OCR")

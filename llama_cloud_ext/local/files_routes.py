@@ -17,7 +17,7 @@ from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.presigned import DEFAULT_EXPIRY, LONGEST_EXPIRY, ROUTE
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.store import FileRecord, timestamp
-from llama_cloud_ext.local.uploads import receive_body, receive_upload
+from llama_cloud_ext.local.uploads import display_name, receive_body, receive_upload
 from llama_cloud_ext.local.validation import (
     LARGEST_PAGE_SIZE,
     page_size,
@@ -47,26 +47,41 @@ EPOCH_FROM = 10 * 365 * 24 * 3600
 
 OCTETS = "application/octet-stream"
 
+NAMELESS = "upload"
+"""What HTTP clients call a stream that has no name; the external id, where there is one, says more."""
+
 
 async def create_file(request: Request) -> Response:
     """POST /api/v1/beta/files: keep an upload, on disk before the answer."""
+    return await _keep_upload(request, "file", purpose=None)
+
+
+async def create_file_v1(request: Request) -> Response:
+    """POST /api/v1/files: the older form, as clients of before the beta send it, with its options in the query."""
+    return await _keep_upload(request, "upload_file", purpose="user_data")
+
+
+async def _keep_upload(request: Request, field_name: str, *, purpose: str | None) -> Response:
+    """Keep an upload whose file is in this field; the purpose is the form's where none is given."""
     check_scope(request)
     cloud = cloud_of(request)
     incoming = cloud.blobs.new_incoming()
     try:
-        upload = await receive_upload(request, incoming, cloud.threads)
+        upload = await receive_upload(request, incoming, cloud.threads, field_name=field_name)
         upload.check()
-        purpose = upload.fields.get("purpose")
+        purpose = purpose or upload.fields.get("purpose")
         if purpose is None:
             raise invalid(["body", "purpose"], "Field required", None, "missing")
         if purpose not in PURPOSES:
             raise invalid(["body", "purpose"], f"Input should be one of: {', '.join(PURPOSES)}", purpose, "enum")
+        external_id = upload.fields.get("external_file_id") or request.query_params.get("external_file_id") or None
+        nameless = upload.file_name == NAMELESS and external_id is not None
         record = FileRecord(
             id=str(uuid.uuid4()),
-            name=str(upload.file_name),
+            name=display_name(str(external_id if nameless else upload.file_name)),
             size=upload.size,
             purpose=purpose,
-            external_file_id=upload.fields.get("external_file_id") or None,
+            external_file_id=external_id,
             created_at=timestamp(),
         )
         await cloud.in_thread(cloud.blobs.keep, incoming, cloud.blobs.file(record.id))
@@ -270,6 +285,7 @@ def _presigned(request: Request, record: FileRecord, seconds: int | None) -> dic
 
 
 ROUTES = [
+    Route("/api/v1/files", create_file_v1, methods=["POST"]),
     Route("/api/v1/beta/files", create_file, methods=["POST"]),
     Route("/api/v1/beta/files", list_files, methods=["GET"]),
     Route("/api/v1/beta/files/query", query_files, methods=["POST"]),

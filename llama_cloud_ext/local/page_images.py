@@ -24,7 +24,6 @@ from llama_cloud_ext.local.jobs import available_cores
 
 if TYPE_CHECKING:
     from llama_cloud_ext.local.blobs import Blobs
-    from llama_cloud_ext.local.cloud import LocalCloud
     from llama_cloud_ext.local.engine import EngineImage, EngineResult
     from llama_cloud_ext.local.jobs import Engine
     from llama_cloud_ext.local.store import FileRecord
@@ -36,7 +35,7 @@ Kind = Literal["screenshots", "figures"]
 CATEGORY = {"screenshots": "screenshot", "figures": "embedded"}
 """What the engine calls the images of a kind."""
 
-PAGES_AT_ONCE = 20
+PAGES_AT_ONCE = 10
 """Pages in one pass over a document, whose images are in memory together."""
 
 MOST_BYTES = 1024**3
@@ -44,6 +43,9 @@ MOST_BYTES = 1024**3
 
 KEPT_SHARE = 0.75
 """What is left of them when they took more."""
+
+READING_ATTEMPTS = 3
+"""An image may make room for others between being listed and being read, and is made again then."""
 
 NOISE_POINTS = 24.0
 """A figure that is thinner than this (8 mm) is an icon, a rule or a bullet rather than something to look at."""
@@ -95,7 +97,8 @@ class PageImages:
         self._readers = readers
         self._engine = engine
         self._most_bytes = most_bytes
-        self._makers = ThreadPoolExecutor(available_cores(), "llama-cloud-local-page-images")
+        self._cores = available_cores()
+        self._makers = ThreadPoolExecutor(self._cores, "llama-cloud-local-page-images")
         self._lock = threading.RLock()
         self._underway: dict[tuple[str, str, int], Future[Any]] = {}
         self._room = threading.Lock()
@@ -125,8 +128,13 @@ class PageImages:
         wanted = range(total) if indexes is None else sorted({index for index in indexes if 0 <= index < total})
         known = await self._read(self._known, file.id, kind, wanted)
         missing = [index for index in wanted if index not in known]
-        for portion in [missing[start : start + PAGES_AT_ONCE] for start in range(0, len(missing), PAGES_AT_ONCE)]:
-            for made in await asyncio.gather(*self._make(file, kind, portion)):
+        portions = [missing[start : start + PAGES_AT_ONCE] for start in range(0, len(missing), PAGES_AT_ONCE)]
+        # No more at once than there are threads: others who want a single page need not wait for all of them.
+        for start in range(0, len(portions), self._cores):
+            making = [
+                made for portion in portions[start : start + self._cores] for made in self._make(file, kind, portion)
+            ]
+            for made in await asyncio.gather(*making):
                 known.update(made)
         return [image for index in wanted for image in known.get(index, [])]
 
@@ -147,15 +155,15 @@ class PageImages:
         Raises:
             FileNotFoundError: The file was deleted.
         """
-        while True:
-            for position, image in enumerate(await self.listing(file, kind, [index])):
-                if name in {None, image.name}:
-                    content = await self._read(self._content, file.id, kind, image, position)
-                    if content is None:  # to make room; made again
-                        break
-                    return image, content
-            else:
+        for _ in range(READING_ATTEMPTS):
+            images = await self.listing(file, kind, [index])
+            position = next((place for place, image in enumerate(images) if name in {None, image.name}), None)
+            if position is None:
                 return None
+            content = await self._read(self._content, file.id, kind, images[position], position)
+            if content is not None:
+                return images[position], content
+        raise OSError(f"the images of {file.name} vanish as soon as they are made")
 
     # -- what is underway ---------------------------------------------------------------------------------------
 
@@ -208,8 +216,8 @@ class PageImages:
         folder = self._blobs.page_images(file_id)
         known: dict[int, list[PageImage]] = {}
         for index in indexes:
-            # Not there, or cut short when the machine lost its power.
-            with contextlib.suppress(FileNotFoundError, ValueError):
+            # Not there, cut short when the machine lost its power, or of another version.
+            with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
                 records = json.loads((folder / f"{kind}-{index}.json").read_text())
                 known[index] = [PageImage(**record) for record in records]
         return known
@@ -238,9 +246,11 @@ class PageImages:
             return 0
         folder = self._blobs.page_images(file.id)
         folder.mkdir(mode=0o700, exist_ok=True)
+        first = [image for image in result.images if image.page_number == 1]
         if parser != "office":
-            self._keep(folder, "screenshots", 0, [image for image in result.images if image.page_number == 1])
+            self._keep(folder, "screenshots", 0, first)
         self._write(folder / "total", str(result.total_pages).encode())
+        self._make_room(sum(len(image.content) for image in first))
         return result.total_pages
 
     def _render(self, file: FileRecord, kind: Kind, indexes: Sequence[int]) -> dict[int, list[PageImage]]:
@@ -311,80 +321,6 @@ class PageImages:
                         break
                     self._blobs.delete(folder)
                     self._bytes -= size
-
-
-async def page_image_nodes(
-    cloud: LocalCloud,
-    hits: Sequence[tuple[str, int, float]],
-    *,
-    screenshots: bool,
-    figures: bool,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """What a retrieval answers as the images of the pages it found.
-
-    Args:
-        cloud: The data folder.
-        hits: File id, page index (from 0 on) and score of what was found, in any order and number.
-        screenshots: Whether screenshots are wanted.
-        figures: Whether figures are wanted.
-
-    Returns:
-        `image_nodes` and `page_figure_nodes`, best first; a page has the best score of what was found on it. Files that
-        were deleted have none.
-    """
-    best: dict[str, dict[int, float]] = {}
-    for file_id, index, score in hits:
-        pages = best.setdefault(file_id, {})
-        pages[index] = max(score, pages.get(index, score))
-
-    async def nodes(kind: Kind, describe: Callable[[FileRecord, PageImage], dict[str, Any]]) -> list[dict[str, Any]]:
-        async def of_file(file_id: str, pages: dict[int, float]) -> list[dict[str, Any]]:
-            file = await asyncio.wrap_future(cloud.store.file(file_id))
-            if file is None:
-                return []
-            try:
-                images = await cloud.page_images.listing(file, kind, pages)
-            except FileNotFoundError:
-                return []
-            return [
-                {"node": describe(file, image), "score": pages[image.page_index], "class_name": "NodeWithScore"}
-                for image in images
-            ]
-
-        found = [node for part in await asyncio.gather(*(of_file(*item) for item in best.items())) for node in part]
-        return sorted(found, key=lambda node: -node["score"])
-
-    return (
-        await nodes("screenshots", describe_screenshot) if screenshots else [],
-        await nodes("figures", describe_figure) if figures else [],
-    )
-
-
-def describe_screenshot(file: FileRecord, image: PageImage) -> dict[str, Any]:
-    """A screenshot as the API describes it."""
-    return {
-        "file_id": file.id,
-        "page_index": image.page_index,
-        "image_size": image.size,
-        "metadata": _metadata(file, image),
-    }
-
-
-def describe_figure(file: FileRecord, image: PageImage) -> dict[str, Any]:
-    """A figure as the API describes it; the document's own pictures are figures beyond doubt."""
-    return {
-        "file_id": file.id,
-        "page_index": image.page_index,
-        "figure_name": image.name,
-        "figure_size": image.size,
-        "confidence": 1.0,
-        "is_likely_noise": image.is_likely_noise,
-        "metadata": _metadata(file, image) | ({"bbox": image.bbox} if image.bbox else {}),
-    }
-
-
-def _metadata(file: FileRecord, image: PageImage) -> dict[str, Any]:
-    return {"file_name": file.name, "page_label": str(image.page_index + 1)}
 
 
 def _configuration(kind: Kind, indexes: Sequence[int] | None) -> dict[str, Any]:

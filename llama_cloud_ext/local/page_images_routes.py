@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from llama_cloud_ext.local.answers import check_scope, cloud_of, json_answer
 from llama_cloud_ext.local.cloud import wait_for
-from llama_cloud_ext.local.page_images import describe_figure, describe_screenshot
+from llama_cloud_ext.local.page_image_nodes import describe_figure, describe_screenshot
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import Route
 
 from llama_cloud_ext.local.answers import cloud_of, json_answer
-from llama_cloud_ext.local.page_images import page_image_nodes
+from llama_cloud_ext.local.page_image_nodes import page_image_nodes
 from llama_cloud_ext.local.pipeline_answers import describe_node
 from llama_cloud_ext.local.pipelines_routes import known_pipeline
 from llama_cloud_ext.local.request_errors import RequestError, invalid

@@ -180,7 +180,7 @@ async def _pipelines(cloud: LocalCloud, body: Mapping[str, Any]) -> list[dict[st
 
 
 def _entries(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    entries = body.get("pipelines") or []
+    entries = [] if body.get("pipelines") is None else body["pipelines"]
     if not isinstance(entries, list):
         raise invalid(["body", "pipelines"], "Input should be a valid list", entries, "list_type")
     for position, entry in enumerate(entries):

@@ -309,9 +309,12 @@ def _failure(error: Exception, line: str) -> TransportError:
 
 def _names_no_host(error: BaseException | None) -> bool:
     """Whether the name system says that there is no such host, which waiting does not change."""
-    while error is not None:
+    seen: set[int] = set()
+    # A transport of the user's may raise what is its own cause in the end.
+    while error is not None and id(error) not in seen:
         if isinstance(error, socket.gaierror):
             return error.errno in _NO_SUCH_HOST
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
     return False
 

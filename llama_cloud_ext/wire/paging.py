@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.wire.models.tolerant import as_integer, as_mapping, as_objects
+from llama_cloud_ext.wire.models.tolerant import as_elements, as_integer, as_mapping, as_objects
 
 if TYPE_CHECKING:
     from llama_cloud_ext.wire.transport import Connection, Scope
@@ -82,14 +82,15 @@ async def iterate_offsets(
     while True:
         query = {**params, offset: passed, "limit": page_size}
         answer = await connection.request("GET", path, params=query, scoped=scoped)
-        items = list(as_objects(answer if isinstance(answer, list) else as_mapping(answer).get(key)))
+        elements = as_elements(answer if isinstance(answer, list) else as_mapping(answer).get(key))
+        items = list(as_objects(elements))
         page = json.dumps([item.get("id", item) for item in items], sort_keys=True, default=str)
-        if not items or page in seen:
+        if not elements or page in seen:
             return
         for item in items:
             yield item
         seen.add(page)
-        passed += len(items)
+        passed += len(elements)
         total = as_integer(as_mapping(answer).get("total_count"))
         if total is not None and passed >= total:
             return

@@ -38,6 +38,7 @@ Scope = bool | Literal["project"]
 
 # Decoding this much JSON takes about a millisecond; more of it would hold up every other request of the loop.
 _DECODED_ON_THE_LOOP = 128 * 1024
+_WEB_PAGE = "A web page answered: check base_url=, and whether a proxy asks for a login."
 # A repeated request gets at least this many seconds, however little of its budget is left.
 _LEAST_TIMEOUT = 1.0
 
@@ -155,7 +156,7 @@ class Connection:
 
         Raises:
             ApiError: The service refused, or failed until the time was up.
-            TransportError: No answer, or an empty one.
+            TransportError: No answer, an empty one, or a web page.
         """
         url = self._url(path, params, scoped=True)
 
@@ -166,6 +167,14 @@ class Connection:
             )
             if not data:
                 raise TransportError("the file is empty", request=f"GET {without_query(url)}", sent=True)
+            if "html" in content_type:
+                raise TransportError(
+                    "the answer is no file",
+                    request=f"GET {without_query(url)}",
+                    sent=True,
+                    transient=False,
+                    hint=_WEB_PAGE,
+                )
             return Download(data, content_type or None)
 
         return await persist(
@@ -216,7 +225,7 @@ class Connection:
                 request=f"{method} {without_query(url)}",
                 sent=True,
                 transient=not is_page,
-                hint="A web page answered: check base_url=, and whether a proxy asks for a login." if is_page else None,
+                hint=_WEB_PAGE if is_page else None,
             ) from error
 
     async def _exchange(

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.bench import OURS, SDK_CLIENT, SERVICES, Bench, Row, arrivals, lost_seconds, median, requests_of
+from tests.virtualenvs import ROOT
 
 MIB = 1 << 20
 SERVICES_DEFAULT_WORKERS = 4
 IMPORT = "import time; s = time.perf_counter(); {statement}; print(time.perf_counter() - s)"
+
+RETRIEVAL = """
+import json, sys
+sys.path.insert(0, {root!r})
+from tests.benchmarks.retrieval import measurements
+print(json.dumps(measurements({passages})))
+"""
 
 TWO_HUNDRED_PAGES = """
 from pypdf import PdfWriter
@@ -197,6 +206,23 @@ def local_speed(bench: Bench) -> list[Row]:
     return [Row("200-page PDF through local LlamaCloud, beside bare liteparse", {OURS: f"{ours:.2f} s: {shares}"})]
 
 
+def local_retrieval(bench: Bench) -> list[Row]:
+    """Taking in and searching passages with local LlamaCloud's engine, and how good it is at finding known items."""
+    if OURS not in bench.plan.clients:
+        return []
+    passages = round(100_000 * bench.plan.scale)
+    answer = json.loads(bench.python(OURS, "-c", RETRIEVAL.format(root=str(ROOT), passages=passages)))
+    speeds = ", ".join(f"{kind} {taken:.0f} ms" for kind, taken in answer["median_ms"].items())
+    rows = [
+        Row(f"local retrieval: taking in {passages:,} passages", {OURS: f"{answer['chunks_a_second']:,.0f} chunks/s"}),
+        Row("… median of 100 queries over them", {OURS: speeds}),
+    ]
+    for what, ranks in answer["mrr"].items():
+        qualities = ", ".join(f"{kind} {rank:.3f}" for kind, rank in ranks.items())
+        rows.append(Row(f"… MRR@10 of known items, {what}", {OURS: qualities}))
+    return rows
+
+
 SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
     "time": time_lost,
     "long": requests_for_a_long_job,
@@ -207,4 +233,5 @@ SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
     "imports": imports,
     "documents": conversions,
     "local": local_speed,
+    "retrieval": local_retrieval,
 }

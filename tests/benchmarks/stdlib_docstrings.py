@@ -12,6 +12,7 @@ import re
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from inspect import cleandoc
 from itertools import islice
 from pathlib import Path
@@ -42,7 +43,8 @@ class KnownItem:
         return hashlib.sha256(self.name.encode()).digest()[0] % 2 == 0
 
 
-def known_items() -> list[KnownItem]:
+@cache
+def known_items() -> tuple[KnownItem, ...]:
     """The known items of this Python's standard library, in a stable order: a few thousand."""
     items: list[KnownItem] = []
     queries: set[str] = set()
@@ -57,7 +59,7 @@ def known_items() -> list[KnownItem]:
         queries.add(query)
         documents.add(document)
         items.append(KnownItem(name, query, document))
-    return items
+    return tuple(items)
 
 
 def docstrings() -> Iterator[tuple[str, str]]:

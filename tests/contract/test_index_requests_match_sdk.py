@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
 import pytest
+from llama_index.core.schema import QueryBundle
+from llama_index.core.vector_stores import FilterCondition, FilterOperator
+from llama_index.core.vector_stores import MetadataFilter as LlamaIndexFilter
+from llama_index.core.vector_stores import MetadataFilters as LlamaIndexFilters
 
+from llama_cloud_ext import LlamaCloudCompositeRetriever, LlamaCloudRetriever
 from llama_cloud_ext.wire import page_images, pipeline_documents, pipeline_files, pipelines, retrievers
 from llama_cloud_ext.wire.models import pipeline_configuration as models
 from llama_cloud_ext.wire.models.retrieval import PresetRetrievalParams, RetrieverPipeline
 from tests.contract.official_sdk import OfficialSdk
-from tests.contract.test_requests_match_sdk import SCOPE, by_path, ours
+from tests.contract.recording import FILE, Recorder
+from tests.contract.test_requests_match_sdk import KEY, SCOPE, by_path, ours
 
 ODD_ID = "a/b c?ü%2F#"
 """An id that means something else wherever it is not encoded."""
@@ -383,6 +390,70 @@ def test_retriever_pipelines_write_what_the_sdk_sends(recording_sdk: OfficialSdk
     arguments = {"name": "x", "pipelines": RETRIEVER_PIPELINES}
     (request,) = recording_sdk.run(recorded, function="retrievers.upsert", arguments=arguments, scope={})
     assert body == request["json"]
+
+
+def test_the_retriever_sends_what_the_sdk_sends(recording_sdk: OfficialSdk) -> None:
+    """Ensure that a retriever with every option sends the SDK's query, LlamaIndex filters among the options."""
+    recorder = Recorder()
+    # The retriever has its own argument for filters, no class name, and sends for the deprecated `retrieve_image_nodes`
+    # the two options that took its place.
+    left_out = ("class_name", "search_filters", "retrieve_image_nodes")
+    options = {name: value for name, value in PRESET.items() if name not in left_out}
+    filters = LlamaIndexFilters(
+        filters=[
+            LlamaIndexFilter(key="year", value=2024, operator=FilterOperator.GTE),
+            LlamaIndexFilters(filters=[LlamaIndexFilter(key="draft", value="yes")], condition=FilterCondition.NOT),
+        ],
+        condition=FilterCondition.OR,
+    )
+    retriever = LlamaCloudRetriever(pipeline_id="p-1", filters=filters, **options, **connection(recorder))
+    retriever.retrieve("Was?")
+    year, draft = FILTERS["filters"][0], FILTERS["filters"][4]
+    arguments = {**IN, **options, "query": "Was?", "search_filters": {"condition": "or", "filters": [year, draft]}}
+    expected = recording_sdk.run(recorded, function="pipelines.retrieve", arguments=arguments, scope=SCOPE)
+    assert recorder.requests == expected
+
+
+def test_the_composite_retriever_sends_what_the_sdk_sends(recording_sdk: OfficialSdk) -> None:
+    """Ensure that a composite retriever's indexes and queries are the SDK's, stored or sent along."""
+    stored, loose = Recorder(), Recorder()
+    retriever = LlamaCloudCompositeRetriever(retriever_id="r-1", mode="routing", **connection(stored))
+    retriever.retriever  # noqa: B018 - looks it up
+    stored.requests.clear()
+    retriever.update_retriever_pipelines(RETRIEVER_PIPELINES)
+    retriever._retrieve(QueryBundle("Was?"), rerank_config={"type": "llm"}, rerank_top_n=3)
+    expected = [
+        *recording_sdk.run(
+            recorded,
+            function="retrievers.update",
+            arguments={"retriever_id": FILE["id"], "pipelines": RETRIEVER_PIPELINES},
+            scope=SCOPE,
+        ),
+        *recording_sdk.run(
+            recorded,
+            function="retrievers.retriever.search",
+            arguments=COMPOSITE | {"retriever_id": FILE["id"]},
+            scope=SCOPE,
+        ),
+    ]
+    assert stored.requests == expected
+    unstored = LlamaCloudCompositeRetriever(
+        persisted=False, mode="routing", rerank_config=COMPOSITE["rerank_config"], **connection(loose)
+    )
+    unstored.update_retriever_pipelines(RETRIEVER_PIPELINES)
+    unstored.retrieve("Was?")
+    assert loose.requests == recording_sdk.run(
+        recorded,
+        function="retrievers.search",
+        arguments=COMPOSITE | {"pipelines": RETRIEVER_PIPELINES},
+        scope=SCOPE,
+    )
+
+
+def connection(recorder: Recorder) -> dict[str, Any]:
+    """Arguments that have a client record what it sends."""
+    transport = httpx.MockTransport(recorder)
+    return {"api_key": KEY, "base_url": "https://cloud.example", "transport": transport, **SCOPE}
 
 
 def settled(part: str, model: Any) -> dict[str, Any]:

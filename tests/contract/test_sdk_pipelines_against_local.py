@@ -594,6 +594,21 @@ def test_whole_files(sdk: OfficialSdk, files_pipeline: dict[str, str], mode: str
     assert {node["node"]["extra_info"]["file_name"] for node in answer["retrieval_nodes"]} == {"mtcars.csv"}
 
 
+def test_some_pages_of_a_file(sdk: OfficialSdk, data_dir: Path) -> None:
+    """Ensure parse parameters may select pages, counted from 0, which keep the numbers they have in the file."""
+    pipeline_id = sdk.run(
+        with_documents,
+        name=f"selected {uuid.uuid4()}",
+        documents=[],
+        llama_parse_parameters={"target_pages": "1,3"},
+    )
+    sdk.run(with_file, pipeline_id=pipeline_id, path=str(data_dir / "latex-lorem.pdf"))
+    settings = {"dense_similarity_top_k": 50, "enable_reranking": False, "retrieve_page_screenshot_nodes": True}
+    answer = sdk.run(retrieve, pipeline_id=pipeline_id, query="lorem ipsum dolor", **settings)
+    assert {node["node"]["extra_info"]["page_label"] for node in answer["retrieval_nodes"]} == {"2", "4"}
+    assert {node["node"]["page_index"] for node in answer["image_nodes"]} == {1, 3}
+
+
 def test_images_with_a_retrieval(sdk: OfficialSdk, files_pipeline: dict[str, str]) -> None:
     """Ensure screenshots and figures of the pages found come along when they are asked for, and can be fetched."""
 

@@ -7,7 +7,9 @@ import shlex
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from llama_cloud_ext.cli.app import app
 from llama_cloud_ext.parse.reader import LlamaParseReader
 from tests.docs.python_examples import REPOSITORY, fenced_blocks, run_block
 
@@ -46,15 +48,15 @@ def test_ci_runs_both_commands() -> None:
 
 
 @pytest.mark.usefixtures("reader_of_the_docs")
-def test_the_first_command_prints_documents(capsys: pytest.CaptureFixture[str]) -> None:
-    """Ensure the Python of the README's first command turns a real PDF into Documents."""
-    command = fenced_blocks(TEXT, "bash")[0].code.split(" && ", 1)[1]
-    program = shlex.split(command)
-    assert program[:2] == ["python", "-c"]
-    exec(compile(program[2], "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102  # our own documentation
-    printed = capsys.readouterr().out
-    assert "Doc ID" in printed
-    assert "Beautiful is better than ugly" in printed
+def test_the_first_command_answers_from_a_folder() -> None:
+    """Ensure the README's first command indexes a folder of real documents and prints passages that answer."""
+    command = shlex.split(fenced_blocks(TEXT, "bash")[0].code.split(" && ", 1)[1])
+    assert command[:2] == ["llama-cloud-ext", "ask"]
+    outcome = CliRunner().invoke(app, command[1:])
+    assert outcome.exit_code == 0, outcome.output
+    assert "scanned-memoir.pdf, page" in outcome.stdout
+    assert "score" in outcome.stdout
+    assert "truncated.pdf" in outcome.stderr
 
 
 def test_the_options_table_is_complete() -> None:

@@ -421,6 +421,19 @@ async def test_nobody_there(connect: Connect, unused_tcp_port: int) -> None:
     assert "base_url=" in (caught.value.hint or "")
 
 
+async def test_an_error_that_is_its_own_cause() -> None:
+    """Ensure a transport of the user's whose errors go in a circle is an error like any other, and holds up nothing."""
+
+    def fail(_: httpx.Request) -> httpx.Response:
+        error, inner = httpx.ReadError("reset"), OSError("reset")
+        error.__cause__, inner.__cause__ = inner, error
+        raise error
+
+    settings = Settings.resolve(api_key=KEY, base_url=HOST, environ={}, transport=httpx.MockTransport(fail))
+    with pytest.raises(TransportError, match="ReadError: reset"):
+        await Connection(settings, policy=RetryPolicy(budget=0)).request("POST", "/x", json={})
+
+
 async def test_connections_are_kept(connect: Connect) -> None:
     """Ensure requests one after the other use one connection."""
     async with loopback(*[reply()] * 5) as server:

@@ -1,4 +1,4 @@
-"""Files and folders of `LlamaCloudIndex`, as its users bring them, on local LlamaCloud."""
+"""The files of LlamaCloudIndex on local LlamaCloud: from everywhere, listed, taken out, and a folder kept in it."""
 
 from __future__ import annotations
 

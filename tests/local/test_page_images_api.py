@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import uuid
 from collections.abc import Callable
 from io import BytesIO
@@ -17,8 +18,12 @@ from PIL import Image
 from llama_cloud_ext.local import create_app
 from llama_cloud_ext.local.cloud import LocalCloud
 from llama_cloud_ext.local.engine import parse_document
-from llama_cloud_ext.local.page_images import PageImage, PageImages, page_image_nodes
+from llama_cloud_ext.local.page_image_nodes import page_image_nodes
+from llama_cloud_ext.local.page_images import PageImage, PageImages
 from tests.local.clients import FILES, local_client, upload_file
+
+SLOW_MACHINE_SECONDS = 60.0
+"""For rendering pages while other tests keep the cores busy."""
 
 
 class CountingEngine:
@@ -42,7 +47,7 @@ async def upload(client: httpx.AsyncClient, path: Path) -> str:
 
 async def listed(client: httpx.AsyncClient, file_id: str, kind: str) -> Any:
     """The list of screenshots or figures."""
-    answer = await client.get(f"/api/v1/files/{file_id}/{kind}")
+    answer = await client.get(f"/api/v1/files/{file_id}/{kind}", timeout=SLOW_MACHINE_SECONDS)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -143,15 +148,32 @@ async def test_images_end_with_their_file(tmp_path: Path, data_dir: Path) -> Non
         assert (await client.get(f"/api/v1/files/{file_id}/page_screenshots/0")).status_code == 404
 
 
+async def test_images_of_files_that_are_gone(tmp_path: Path, data_dir: Path) -> None:
+    """Ensure images that a crash left behind without their file go at the next start, and the others stay."""
+    async with local_client(tmp_path, engine=None) as client:
+        file_id = await upload(client, data_dir / "table-and-pictures.pdf")
+        await listed(client, file_id, "page_screenshots")
+    images = tmp_path / "page_images"
+    orphan = images / str(uuid.uuid4())
+    orphan.mkdir()
+    for folder in images.iterdir():
+        os.utime(folder, (0, 0))
+    async with local_client(tmp_path) as client:
+        await client.get(FILES)
+        assert [folder.name for folder in images.iterdir()] == [file_id]
+
+
 async def test_a_page_is_rendered_once(tmp_path: Path, data_dir: Path) -> None:
     """Ensure requests for the same pages, at the same time or after a restart, share one rendering."""
     engine = CountingEngine()
     async with local_client(tmp_path, engine=engine) as client:
         file_id = await upload(client, data_dir / "latex-lorem.pdf")
         url = f"/api/v1/files/{file_id}/page_screenshots"
-        answers = await asyncio.gather(*(client.get(f"{url}/{number % 4}") for number in range(40)))
+        answers = await asyncio.gather(
+            *(client.get(f"{url}/{number % 4}", timeout=SLOW_MACHINE_SECONDS) for number in range(40))
+        )
         assert {answer.status_code for answer in answers} == {200}
-        await asyncio.gather(client.get(url), client.get(url), client.get(f"{url}/2"))
+        await asyncio.gather(*(client.get(url, timeout=SLOW_MACHINE_SECONDS) for _ in range(2)), client.get(f"{url}/2"))
     pages = [page for _, pages in engine.asked for page in str(pages).split(",")]
     assert sorted(pages) == ["1", "2", "3", "4"]
     async with local_client(tmp_path, engine=engine) as client:

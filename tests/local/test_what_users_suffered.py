@@ -34,6 +34,13 @@
 - the region is what was asked for: `test_the_region_is_what_was_asked_for`
 - long documents can be divided: `test_long_documents_in_parts_keep_their_pages`, `test_missing_parts_are_named`
 - ids are the same again, and never shared: `test_ids_are_stable_and_distinct`
+- an ingestion of which something failed raises, and names it: `test_no_failed_ingestion_passes_for_a_success`,
+  `test_index_requests.py::test_an_index_that_calls_itself_a_success`
+- retrieved nodes know file, page, score and mode: `test_retrieved_nodes_know_where_they_come_from`
+- metadata filters map completely, or raise: `test_retriever.py::test_filters`,
+  `test_retriever.py::test_filters_that_cannot_be_mapped`
+- an ambiguous project raises with the candidates:
+  `test_index_requests.py::test_an_ambiguous_project_raises_with_the_candidates`
 - the documentation works: `test_readme.py::test_every_python_block_runs`,
   `test_docstrings.py::test_examples_of_a_module_run`
 
@@ -47,6 +54,7 @@ What they asked for:
 - tables across pages, with spans, as DataFrames: `test_tables_across_pages_with_spans_as_dataframes`
 - images in their place in the text: `test_images_stand_in_their_place`
 - uploads and results can be deleted afterwards, on error too: `test_nothing_stays_behind_when_asked_not_to`
+- the parsed content of an index's files can be read: `test_parsed_content_of_an_index_can_be_read`
 """
 
 from __future__ import annotations
@@ -79,10 +87,12 @@ from llama_cloud_ext import (
     DownloadError,
     EmptyResultError,
     FailedItem,
+    IngestionError,
     JobDeadlineError,
     JobError,
     JobFailedError,
     LlamaCloudError,
+    LlamaCloudIndex,
     LlamaParseReader,
     ParseJob,
     ParseResult,
@@ -727,10 +737,62 @@ def test_no_error_is_saved_as_an_image(body: bytes, tmp_path: Path) -> None:
     assert good.image_documents()[0].image_mimetype == "image/png"
 
 
+# Indexes
+
+
+def test_no_failed_ingestion_passes_for_a_success(address: str, data_dir: Path) -> None:
+    """Ensure waiting raises for files that are broken or hold no text, each named with its reason; others are in."""
+    index = LlamaCloudIndex.create_index("files", base_url=address)
+    with pytest.raises(IngestionError) as caught:
+        index.upload_files([data_dir / name for name in (BROKEN, LATEX, "scanned-page.pdf")])
+    reasons = {failure.source: str(failure) for failure in caught.value.failures}
+    assert set(reasons) == {BROKEN, "scanned-page.pdf"}
+    assert "PDF_IS_BROKEN" in reasons[BROKEN]
+    assert "NO_DATA_FOUND_IN_FILE" in reasons["scanned-page.pdf"]
+    with pytest.raises(IngestionError):
+        index.wait_for_completion()
+    assert [file.name for file in index.list_files(statuses=["SUCCESS"])] == [LATEX]
+
+
+def test_retrieved_nodes_know_where_they_come_from(address: str, data_dir: Path) -> None:
+    """Ensure every node has file, page, score and mode, those of files and of pages that came as Documents."""
+    index = LlamaCloudIndex.create_index("both", base_url=address)
+    index.upload_file(data_dir / LATEX)
+    parsed = LlamaParseReader(base_url=address).load_data(data_dir / PICTURES)
+    index.refresh_ref_docs(parsed)
+    nodes = index.as_retriever(dense_similarity_top_k=30, enable_reranking=False).retrieve("text, table and pictures")
+    assert {node.metadata["file_name"] for node in nodes} == {LATEX, PICTURES}
+    for node in nodes:
+        assert node.metadata["page_number"] >= 1
+        assert isinstance(node.score, float)
+        assert node.metadata["retrieval_mode"] == "chunks"
+
+
+def test_parsed_content_of_an_index_can_be_read(address: str, data_dir: Path) -> None:
+    """Ensure what was parsed out of each file comes back, whole and by its pages, in the order of the file."""
+    index = LlamaCloudIndex.create_index("content", base_url=address)
+    index.upload_files([data_dir / LATEX, data_dir / "mtcars.csv"])
+    by_name = {file.name: file.file_id for file in index.list_files()}
+    (whole,) = index.documents(by_name[LATEX])
+    pages = index.documents(by_name[LATEX], split_by_page=True)
+    direct = LlamaParseReader(base_url=address).load_data(data_dir / LATEX)
+    assert [page.metadata["page_number"] for page in pages] == [1, 2, 3, 4]
+    assert [page.text for page in pages] == [document.text.strip("\n") for document in direct]
+    assert all(page.text in whole.text for page in pages)
+    assert "Mazda RX4" in index.documents(by_name["mtcars.csv"])[0].text
+
+
 # The lists of tests
 
 
-@pytest.mark.parametrize("file", ["local/test_what_users_suffered.py", "http/test_defects_of_earlier_clients.py"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "local/test_what_users_suffered.py",
+        "http/test_defects_of_earlier_clients.py",
+        "http/test_index_defects_of_earlier_clients.py",
+    ],
+)
 def test_the_list_names_tests_that_exist(file: str) -> None:
     """Ensure no test is renamed or removed without its entry, and every other test of these files has one."""
     source = (TESTS / file).read_text(encoding="utf-8")

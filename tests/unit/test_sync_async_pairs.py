@@ -7,18 +7,39 @@ from typing import Any
 
 import pytest
 
-from llama_cloud_ext import LlamaParseReader, ParseJob, ParseResult
+from llama_cloud_ext import (
+    LlamaCloudCompositeRetriever,
+    LlamaCloudIndex,
+    LlamaCloudRetriever,
+    LlamaParseReader,
+    ParseJob,
+    ParseResult,
+    alist_indexes,
+    list_indexes,
+)
 
-CLASSES = (LlamaParseReader, ParseJob, ParseResult)
+CLASSES = (
+    LlamaCloudCompositeRetriever,
+    LlamaCloudIndex,
+    LlamaCloudRetriever,
+    LlamaParseReader,
+    ParseJob,
+    ParseResult,
+)
+# As the existing class spells the twin of `add_index`, beside the regular spelling.
+SECOND_SPELLINGS = {"async_add_index"}
 
 
 def methods(owner: type) -> dict[str, Any]:
-    """The public methods that this package gives a class."""
-    return {
-        name: method
-        for name, method in inspect.getmembers(owner, inspect.isfunction)
-        if not name.startswith("_") and method.__module__.startswith("llama_cloud_ext.")
-    }
+    """The public methods, class methods and properties that this package gives a class, as plain functions."""
+    found = {}
+    for kind in reversed(owner.__mro__):
+        for name, member in list(vars(kind).items()):
+            function = getattr(member, "fget", None) or getattr(member, "__func__", None) or member
+            ours = str(getattr(function, "__module__", "")).startswith("llama_cloud_ext.")
+            if ours and inspect.isroutine(function) and not name.startswith("_") and name not in SECOND_SPELLINGS:
+                found[name] = function
+    return found
 
 
 def is_asynchronous(method: Any) -> bool:
@@ -39,6 +60,34 @@ NAMES = [f"{owner.__name__}.{name}" for owner, name in PAIRS]
 def test_every_class_has_pairs() -> None:
     """Ensure the pairs below are all that do I/O, so that a new method without a twin is noticed."""
     assert sorted(NAMES) == [
+        "LlamaCloudCompositeRetriever.add_index",
+        "LlamaCloudCompositeRetriever.delete",
+        "LlamaCloudCompositeRetriever.remove_index",
+        "LlamaCloudCompositeRetriever.retriever",
+        "LlamaCloudCompositeRetriever.retriever_pipelines",
+        "LlamaCloudCompositeRetriever.update_retriever_pipelines",
+        "LlamaCloudIndex.create_index",
+        "LlamaCloudIndex.delete",
+        "LlamaCloudIndex.delete_file",
+        "LlamaCloudIndex.delete_nodes",
+        "LlamaCloudIndex.delete_ref_doc",
+        "LlamaCloudIndex.documents",
+        "LlamaCloudIndex.from_documents",
+        "LlamaCloudIndex.id",
+        "LlamaCloudIndex.insert",
+        "LlamaCloudIndex.insert_nodes",
+        "LlamaCloudIndex.list_files",
+        "LlamaCloudIndex.pipeline",
+        "LlamaCloudIndex.project",
+        "LlamaCloudIndex.ref_doc_info",
+        "LlamaCloudIndex.refresh_folder",
+        "LlamaCloudIndex.refresh_ref_docs",
+        "LlamaCloudIndex.status",
+        "LlamaCloudIndex.update_ref_doc",
+        "LlamaCloudIndex.upload_file",
+        "LlamaCloudIndex.upload_file_from_url",
+        "LlamaCloudIndex.upload_files",
+        "LlamaCloudIndex.wait_for_completion",
         "LlamaParseReader.get_result",
         "LlamaParseReader.job",
         "LlamaParseReader.lazy_load_data",
@@ -77,7 +126,7 @@ def test_a_leading_a_means_asynchronous(owner: type) -> None:
 @pytest.mark.parametrize(("owner", "name"), PAIRS, ids=NAMES)
 def test_twins_agree(owner: type, name: str) -> None:
     """Ensure twins take the same arguments with the same defaults and types, and give the same."""
-    one, other = (inspect.signature(inspect.unwrap(getattr(owner, twin))) for twin in (name, f"a{name}"))
+    one, other = (inspect.signature(inspect.unwrap(methods(owner)[twin])) for twin in (name, f"a{name}"))
     assert list(one.parameters.values()) == list(other.parameters.values())
     # LlamaIndex has it so: an iterator here, an awaited iterable there.
     if name == "lazy_load_data":
@@ -89,12 +138,26 @@ def test_twins_agree(owner: type, name: str) -> None:
 @pytest.mark.parametrize(("owner", "name"), PAIRS, ids=NAMES)
 def test_twins_have_one_description(owner: type, name: str) -> None:
     """Ensure the synchronous twin says everything, and the asynchronous one that it does the same."""
-    full, short = inspect.getdoc(getattr(owner, name)) or "", inspect.getdoc(getattr(owner, f"a{name}")) or ""
+    own = methods(owner)
+    full, short = inspect.getdoc(own[name]) or "", inspect.getdoc(own[f"a{name}"]) or ""
     assert len(full.splitlines()[0]) > 20
     assert f"`{name}`" in short.splitlines()[0] or name == "lazy_load_data"
     assert "asynchronous" in short.splitlines()[0] or name == "lazy_load_data"
     # Arguments and errors stand in one place, where they cannot come to differ.
     assert not any(section in short for section in ("Args:", "Raises:"))
-    arguments = [p for p in inspect.signature(inspect.unwrap(getattr(owner, name))).parameters if p != "self"]
+    arguments = [p for p in inspect.signature(inspect.unwrap(own[name])).parameters if p not in ("self", "cls")]
     if arguments:
         assert all(f"{argument}:" in full for argument in arguments)
+
+
+def test_the_twins_that_are_functions() -> None:
+    """Ensure the same of functions of the package."""
+    one, other = inspect.signature(list_indexes), inspect.signature(alist_indexes)
+    assert one == other
+    assert inspect.iscoroutinefunction(alist_indexes)
+    assert "`list_indexes`" in (alist_indexes.__doc__ or "")
+
+
+def test_the_second_spellings() -> None:
+    """Ensure the older spelling of a twin is the twin itself."""
+    assert LlamaCloudCompositeRetriever.async_add_index is LlamaCloudCompositeRetriever.aadd_index

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _REMEMBERED_FILTERS = 32
+_DENSE_SEARCHES = 4
+"""Threads for searching vectors; more would wait for memory."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,9 @@ class ChunkSearch:
 
     def __init__(self) -> None:
         self._vectors = VectorMemory()
-        self._allowed: OrderedDict[tuple[int, int, str], NDArray[np.bool_]] = OrderedDict()
+        self._fulfilling: OrderedDict[tuple[int, int, str], NDArray[np.int64]] = OrderedDict()
         self._lock = threading.Lock()
+        self._dense_searches = ThreadPoolExecutor(_DENSE_SEARCHES, "llama-cloud-local-vectors")
 
     def find(
         self,
@@ -81,50 +85,52 @@ class ChunkSearch:
             EmbedderMismatchError: The pipeline holds another model's vectors.
         """
         condition = sql_filter(filters)
-        dense: list[tuple[int, float]] = []
+        fulfilling = self._sequences_fulfilling(connection, collection, condition)
+        dense_search: Future[list[tuple[int, float]]] | None = None
         if dense_top_k and query_vector is not None:
             if (collection.embedder, collection.dimensions) != (embedder_name, len(query_vector)):
                 raise EmbedderMismatchError(mismatch(collection, embedder_name, len(query_vector)))
             view = self._vectors.view(connection, collection)
-            allowed = self._rows_allowed(connection, collection, condition, view.sequences)
-            dense = view.nearest(query_vector, dense_top_k, allowed=allowed, cutoff=cutoff)
+            # NumPy and SQLite both let go of the interpreter: the two searches run side by side.
+            dense_search = self._dense_searches.submit(view.nearest, query_vector, dense_top_k, fulfilling, cutoff)
         counts = count_words(connection, collection.number, query_words(query)) if count or sparse_top_k else []
-        sparse = search_words(connection, collection.number, counts, sparse_top_k, condition) if sparse_top_k else []
+        sparse = search_words(connection, collection.number, counts, sparse_top_k, condition, fulfilling)
         chunks = max(1, chunks_in(connection, collection))
         frequencies = {word: holding / chunks for word, holding in counts}
+        dense = dense_search.result() if dense_search else []
         if dense_top_k and sparse_top_k:
             scores = fuse(dense, sparse, alpha)[: max(dense_top_k, sparse_top_k)]
         else:
             scores = dense or [(sequence, squashed(bm25)) for sequence, bm25 in sparse]
         return FoundChunks(scores, frequencies)
 
-    def _rows_allowed(
-        self,
-        connection: sqlite3.Connection,
-        collection: Collection,
-        condition: SqlFilter,
-        sequences: NDArray[np.int64],
-    ) -> NDArray[np.bool_] | None:
-        """Which vectors' chunks fulfil a filter; remembered, since an application's filters come again and again."""
+    def close(self) -> None:
+        """End the threads."""
+        self._dense_searches.shutdown(wait=False)
+
+    def _sequences_fulfilling(
+        self, connection: sqlite3.Connection, collection: Collection, condition: SqlFilter
+    ) -> NDArray[np.int64] | None:
+        """The chunks that fulfil a filter; remembered, since an application's filters come again and again."""
         import numpy as np
 
         if not condition.condition:
             return None
         key = (collection.number, collection.revision, json.dumps(condition))
         with self._lock:
-            allowed = self._allowed.get(key)
-        if allowed is None:
+            fulfilling = self._fulfilling.get(key)
+        if fulfilling is None:
             rows = connection.execute(
-                f"SELECT c.sequence FROM chunks c WHERE c.collection = ? AND {condition.condition}",  # noqa: S608  # see SqlFilter
+                f"""SELECT c.sequence FROM chunks c
+                WHERE c.collection = ? AND {condition.condition} ORDER BY c.sequence""",  # noqa: S608  # see SqlFilter
                 (collection.number, *condition.parameters),
             )
             fulfilling = np.fromiter((row[0] for row in rows), dtype=np.int64)
-            allowed = np.isin(sequences, fulfilling, assume_unique=True)
             with self._lock:
-                self._allowed[key] = allowed
-                while len(self._allowed) > _REMEMBERED_FILTERS:
-                    self._allowed.popitem(last=False)
-        return allowed
+                self._fulfilling[key] = fulfilling
+                while len(self._fulfilling) > _REMEMBERED_FILTERS:
+                    self._fulfilling.popitem(last=False)
+        return fulfilling
 
 
 def chunks_in(connection: sqlite3.Connection, collection: Collection) -> int:

@@ -345,10 +345,15 @@ def _chunk(row: Sequence[Any]) -> Chunk:
         metadata=json.loads(row[2]),
         start_char_idx=row[3],
         end_char_idx=row[4],
-        excluded_embed_metadata_keys=json.loads(row[5]),
-        excluded_llm_metadata_keys=json.loads(row[6]),
+        excluded_embed_metadata_keys=_keys(row[5]),
+        excluded_llm_metadata_keys=_keys(row[6]),
         position=row[7],
     )
+
+
+def _keys(text: str) -> list[str]:
+    keys: list[str] = [] if text == "[]" else json.loads(text)
+    return keys
 
 
 def _storable(text: str) -> str:

@@ -45,7 +45,7 @@ def filters_from_query(query: str, schema: Mapping[str, Any]) -> Mapping[str, An
 
 
 def _of_field(query: str, key: str, field: Mapping[str, Any]) -> list[dict[str, Any]]:
-    kinds = _types(field)
+    kinds = _types(field) or {"string"}
     listed = field.get("enum")
     if isinstance(listed, list):
         return _listed(query, key, listed)
@@ -78,7 +78,7 @@ def _types(field: Mapping[str, Any]) -> set[str]:
     kinds = set(declared) if isinstance(declared, list) else {declared} if isinstance(declared, str) else set()
     for other in field.get("anyOf") or ():
         kinds |= _types(other)
-    return (kinds - {"null"}) or {"string"}
+    return kinds - {"null"}
 
 
 def _listed(query: str, key: str, values: list[Any]) -> list[dict[str, Any]]:

@@ -8,12 +8,16 @@ of nothing but common words is searched for chunks that hold all of them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from llama_cloud_ext.local.retrieval.filter_sql import SqlFilter
 from llama_cloud_ext.local.retrieval.schema import full_text_table
 from llama_cloud_ext.local.retrieval.words import STOP_WORDS, words_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _SCORED_CHUNKS = 8_000
 """Chunks that one search may score, as a sum over its words: about 10 ms."""
@@ -74,7 +78,12 @@ def count_words(connection: sqlite3.Connection, collection: int, words: Iterable
 
 
 def search_words(
-    connection: sqlite3.Connection, collection: int, counts: Iterable[WordCount], top_k: int, sql_filter: SqlFilter
+    connection: sqlite3.Connection,
+    collection: int,
+    counts: Sequence[WordCount],
+    top_k: int,
+    sql_filter: SqlFilter,
+    fulfilling: NDArray[np.int64] | None,
 ) -> list[tuple[int, float]]:
     """The chunks with the best BM25 for the rarest words of a query.
 
@@ -84,16 +93,17 @@ def search_words(
         counts: From `count_words`.
         top_k: How many chunks.
         sql_filter: What their metadata has to fulfil.
+        fulfilling: Sequences of the chunks that fulfil it, ascending; None without a filter.
 
     Returns:
         Sequence and BM25 (above 0, without upper bound) of each, the best first.
     """
-    counts = list(counts)
     if not counts or top_k < 1:
         return []
     search = _Search(connection, collection, top_k, sql_filter)
     if counts[0].chunks < _SCORED_CHUNKS:
-        return search.ranked(" OR ".join(map(_quoted, _rarest(counts))))
+        match = " OR ".join(map(_quoted, _rarest(counts)))
+        return search.ranked(match) if fulfilling is None else search.ranked_among(match, fulfilling)
     # All words are common: first the chunks that hold all of them, then those that hold the first.
     words = [_quoted(word) for word, _ in counts[:_COMMON_WORDS]]
     found = search.ranked(" AND ".join(words))
@@ -135,6 +145,22 @@ class _Search(NamedTuple):
             (match, *self.sql_filter.parameters, self.top_k),
         )
         return [(row[0], row[1]) for row in rows]
+
+    def ranked_among(self, match: str, fulfilling: NDArray[np.int64]) -> list[tuple[int, float]]:
+        """The best of the chunks that a full-text query lets through and that are among some.
+
+        Comparing numbers is faster than looking into the metadata of thousands of chunks.
+        """
+        import numpy as np
+
+        table = full_text_table(self.collection)
+        rows = self.connection.execute(
+            f"SELECT rowid, -bm25({table}, 1.0, {_NAMES_WEIGHT}) FROM {table} WHERE {table} MATCH ?",  # noqa: S608  # numbers
+            (match,),
+        ).fetchall()
+        found = np.isin(np.array([row[0] for row in rows], dtype=np.int64), fulfilling, assume_unique=True)
+        scored = [rows[place] for place in np.flatnonzero(found)]
+        return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[: self.top_k]
 
 
 def _quoted(word: str) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from llama_cloud_ext.local.retrieval.words import STOP_WORDS, stem, words_of
 
@@ -26,11 +25,10 @@ _UNSEEN = 0.0003
 """The share of passages that is assumed to hold a word that was counted nowhere."""
 
 
-@dataclass(frozen=True)
-class _Passage:
-    counts: Counter[str]
-    first_places: dict[str, int]
-    pairs: frozenset[tuple[str, str]]
+class _Passage(NamedTuple):
+    """Where the query's words stand in a passage."""
+
+    places: dict[str, list[int]]
     length: int
     lowered: str
 
@@ -58,10 +56,12 @@ def lexical_scores(
         >>> better > worse
         True
     """
-    passages = [_passage(text) for text in texts]
+    query_stems = list(map(stem, words_of(query)))
+    wanted = frozenset(query_stems)
+    passages = [_passage(text, wanted) for text in texts]
     weights = _weights(query, passages, frequencies)
     total = sum(weights.values())
-    pairs = {pair for pair in pairwise(map(stem, words_of(query))) if not STOP_WORDS.issuperset(pair)}
+    pairs = {pair for pair in pairwise(query_stems) if not STOP_WORDS.issuperset(pair)}
     usual_length = sum(passage.length for passage in passages) / max(1, len(passages))
     best_found = max(found, default=0.0)
     scores = []
@@ -70,7 +70,7 @@ def lexical_scores(
         if total:
             score += _of_words(weights, passage, usual_length) / total
         if pairs:
-            score += PAIRS * len(pairs & passage.pairs) / len(pairs)
+            score += PAIRS * sum(_holds(passage, pair) for pair in pairs) / len(pairs)
         scores.append(score)
     return scores
 
@@ -79,21 +79,27 @@ def _of_words(weights: Mapping[str, float], passage: _Passage, usual_length: flo
     dampening = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * passage.length / max(1.0, usual_length))
     score = 0.0
     for word, weight in weights.items():
-        count = passage.counts[word]
-        if count:
-            early = 1 / (1 + passage.first_places[word] / _EARLY_WORDS)
-            score += weight * (EARLINESS * early + COVERAGE * count / (count + dampening))
+        places = passage.places.get(word)
+        if places:
+            early = 1 / (1 + places[0] / _EARLY_WORDS)
+            score += weight * (EARLINESS * early + COVERAGE * len(places) / (len(places) + dampening))
         elif len(word) >= _RELATED_LETTERS and word[:_RELATED_LETTERS] in passage.lowered:
             score += weight * RELATED
     return score
 
 
-def _passage(text: str) -> _Passage:
-    stems = [stem(word) for word in words_of(text)]
-    places: dict[str, int] = {}
-    for place, word in enumerate(stems):
-        places.setdefault(word, place)
-    return _Passage(Counter(stems), places, frozenset(pairwise(stems)), len(stems), text.lower())
+def _holds(passage: _Passage, pair: tuple[str, str]) -> bool:
+    first, second = (passage.places.get(word, ()) for word in pair)
+    return any(place + 1 in second for place in first)
+
+
+def _passage(text: str, wanted: frozenset[str]) -> _Passage:
+    words = words_of(text)
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(map(stem, words)):
+        if word in wanted:
+            places.setdefault(word, []).append(place)
+    return _Passage(places, len(words), text.lower())
 
 
 def _weights(query: str, passages: Sequence[_Passage], frequencies: Mapping[str, float] | None) -> dict[str, float]:
@@ -104,7 +110,7 @@ def _weights(query: str, passages: Sequence[_Passage], frequencies: Mapping[str,
     for word in telling:
         root = stem(word)
         if frequencies is None:
-            share = (sum(root in passage.counts for passage in passages) + 0.5) / (len(passages) + 1)
+            share = (sum(root in passage.places for passage in passages) + 0.5) / (len(passages) + 1)
         else:
             share = max(frequencies.get(word, _UNSEEN), 1e-6)
         weights[root] = max(weights.get(root, 0.0), math.log(1 + 1 / share))

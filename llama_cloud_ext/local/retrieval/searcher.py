@@ -83,6 +83,7 @@ class Searcher:
     def close(self) -> None:
         """Close the connections. Closing twice is harmless; searching afterwards raises RuntimeError."""
         self._connections.close()
+        self._chunks.close()
 
 
 @dataclass(frozen=True)

@@ -32,14 +32,14 @@ class VectorView(NamedTuple):
     vectors: NDArray[np.float32]
 
     def nearest(
-        self, query: NDArray[np.float32], top_k: int, *, allowed: NDArray[np.bool_] | None, cutoff: float | None
+        self, query: NDArray[np.float32], top_k: int, fulfilling: NDArray[np.int64] | None, cutoff: float | None
     ) -> list[tuple[int, float]]:
         """The chunks whose vectors are nearest to a query's.
 
         Args:
             query: A vector of length 1.
             top_k: How many chunks.
-            allowed: Which rows may be found; None: all.
+            fulfilling: Sequences of the chunks that may be found, ascending; None: all.
             cutoff: Least cosine similarity; None: any.
 
         Returns:
@@ -49,10 +49,13 @@ class VectorView(NamedTuple):
 
         if not len(self.sequences) or top_k < 1:
             return []
-        scores = self.vectors @ query
+        # One thread, at the speed of memory: BLAS would use all cores, and wait for those that are busy.
+        scores = np.einsum("ij,j->i", self.vectors, query)
         least = -np.inf if cutoff is None else cutoff
-        if allowed is not None:
-            scores = np.where(allowed, scores, -np.inf)
+        if fulfilling is not None:
+            unfiltered, scores = scores, np.full_like(scores, -np.inf)
+            rows = np.searchsorted(self.sequences, fulfilling)
+            scores[rows] = unfiltered[rows]
         if top_k < len(scores):
             # Everything that is as good as the last one that fits, so that equals are told apart by age.
             bound = np.partition(scores, len(scores) - top_k)[len(scores) - top_k]

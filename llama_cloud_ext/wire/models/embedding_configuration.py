@@ -216,9 +216,9 @@ def variant_of(value: Mapping[str, Any]) -> type[StrictModel]:
         ConfigurationError: Its `type` is missing or unknown.
     """
     kind = value.get("type")
-    if kind in VARIANTS:
+    if isinstance(kind, str) and kind in VARIANTS:
         return VARIANTS[kind]
-    meant = nearest(kind, VARIANTS) if isinstance(kind, str) else None
+    meant = nearest(kind, sorted(VARIANTS, key=len)) if isinstance(kind, str) else None
     raise ConfigurationError(
         f"{kind!r} is no type of embedding" if kind is not None else "an embedding needs its type",
         option="type",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from llama_cloud_ext.wire.models import embedding_configuration, transform_configuration
 from llama_cloud_ext.wire.models.pipeline_parse_parameters import LlamaParseParameters
 from llama_cloud_ext.wire.models.settling import settle_variant
@@ -34,7 +36,7 @@ class DataSinkCreate(StrictModel):
 
     name: str
     sink_type: Literal["ASTRA_DB", "AZUREAI_SEARCH", "MILVUS", "MONGODB_ATLAS", "PINECONE", "POSTGRES", "QDRANT"]
-    component: dict[str, Any]
+    component: dict[str, Any] = Field(repr=False)
 
 
 class PipelineMetadataConfig(StrictModel):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.wire.models.strict import Given, Ratio, StrictModel
+from llama_cloud_ext.wire.models.strict import Given, Ratio, StrictModel, fields_of
 
 __all__ = [
     "MetadataFilter",
@@ -38,21 +40,51 @@ Operator = Literal[
     "is_empty",
 ]
 
-OPERATORS: tuple[str, ...] = get_args(Operator)
-
 _Value = bool | int | float | str
 
 
 class MetadataFilter(StrictModel):
-    """One condition on a node's metadata."""
+    """One condition on a node's metadata.
+
+    Example:
+        >>> MetadataFilter(key="year", operator=">=", value=2024).to_body()
+        {'key': 'year', 'value': 2024, 'operator': '>='}
+    """
 
     key: str = Field(min_length=1)
     value: _Value | list[_Value] | None = None
     operator: Operator = "=="
 
+    @field_validator("value", mode="before")
+    @classmethod
+    def _can_be_compared(cls, value: Any, info: ValidationInfo) -> Any:
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, float) and not math.isfinite(one):
+                raise ConfigurationError(f"{one} cannot be compared with {info.data.get('key')!r}")
+            if not isinstance(one, _Value | None):
+                raise ConfigurationError(
+                    f"a value of type {type(one).__name__} cannot be compared with {info.data.get('key')!r}",
+                    hint="Values are strings, numbers and lists of them; dates are written as strings.",
+                )
+        return value
+
     def to_body(self) -> dict[str, Any]:
         """What goes over the wire; a value of None is one."""
         return {"key": self.key, "value": self.value, "operator": self.operator}
+
+
+def _one_filter(value: Any) -> Any:
+    """Built by what it is, so that an error speaks of that and not of all it could have been."""
+    fields = fields_of(value)
+    if isinstance(value, StrictModel):
+        return value
+    if not isinstance(fields, Mapping):
+        raise ConfigurationError(
+            f"{type(value).__name__} is no filter", hint='Write {"key": …, "operator": …, "value": …}.'
+        )
+    # Objects of LlamaIndex and answers of the service spell what is left out as None.
+    given = {name: one for name, one in fields.items() if one is not None}
+    return (MetadataFilters if "filters" in fields else MetadataFilter)(**given)
 
 
 class MetadataFilters(StrictModel):
@@ -64,19 +96,8 @@ class MetadataFilters(StrictModel):
         'not'
     """
 
-    filters: list[MetadataFilters | MetadataFilter]
+    filters: list[Annotated[MetadataFilters | MetadataFilter, BeforeValidator(_one_filter)]]
     condition: Literal["and", "or", "not"] = "and"
-
-    @field_validator("filters", mode="before")
-    @classmethod
-    def _make(cls, filters: Any) -> Any:
-        """Build each by what it is, so that an error speaks of that and not of all it could have been."""
-        if not isinstance(filters, list | tuple):
-            return filters
-        return [
-            (MetadataFilters if "filters" in one else MetadataFilter)(**one) if isinstance(one, dict) else one
-            for one in filters
-        ]
 
 
 class PresetRetrievalParams(StrictModel):
@@ -145,6 +166,7 @@ def inference_schema(value: Any) -> dict[str, Any] | None:
         ConfigurationError: It is none of them.
 
     Example:
+        >>> from pydantic import BaseModel
         >>> class Paper(BaseModel):
         ...     year: int
         >>> inference_schema(Paper)["properties"]["year"]["type"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.wire.models.strict import StrictModel
+from llama_cloud_ext.wire.models.strict import StrictModel, fields_of
 
 _Model = TypeVar("_Model", bound=StrictModel)
 
@@ -53,23 +53,44 @@ def settle_variant(
     return variant_of(fields)(**fields)
 
 
+def answered(model: type[_Model], record: Mapping[str, Any]) -> _Model:
+    """Make a model of what the service itself answered, as it stands there.
+
+    Nothing is checked: fields and values that a newer service knows must not keep anybody from using an older record.
+    Unknown fields are left out, as they are not ours to send back.
+
+    Args:
+        model: The model.
+        record: The object of the answer.
+
+    Example:
+        >>> from llama_cloud_ext.wire.models.retrieval import ReRankConfig
+        >>> answered(ReRankConfig, {"top_n": 3, "type": "shiny", "added": True}).to_body()
+        {'type': 'shiny', 'top_n': 3}
+    """
+    values: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        value = record.get(name)
+        inner = _model_in(field.annotation)
+        values[name] = answered(inner, value) if inner is not None and isinstance(value, Mapping) else value
+    return model.model_construct(**values)
+
+
+def _model_in(annotation: Any) -> type[StrictModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, StrictModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)
+
+
 def as_fields(value: Any, wanted: str) -> dict[str, Any]:
     """The fields of a dict or of a pydantic object of either version, without those that are None.
 
     Raises:
         ConfigurationError: It is neither.
     """
-    if isinstance(value, StrictModel):
-        return value.to_body()
-    if not isinstance(value, Mapping):
-        dump = getattr(value, "model_dump", None)
-        if callable(dump):
-            # By alias: the SDK's names on the wire differ from those of its attributes here and there.
-            value = dump(by_alias=True, exclude_none=True)
-        elif callable(dump := getattr(value, "dict", None)):
-            value = dump(exclude_none=True)
-    if not isinstance(value, Mapping):
+    fields = value.to_body() if isinstance(value, StrictModel) else fields_of(value)
+    if not isinstance(fields, Mapping):
         raise ConfigurationError(
-            f"a {type(value).__name__} is no {wanted}", hint="Pass a dict in the API's shape, or the model."
+            f"{type(value).__name__} is no {wanted}", hint="Pass a dict in the API's shape, or the model."
         )
-    return {str(name): one for name, one in value.items() if one is not None}
+    return {str(name): one for name, one in fields.items() if one is not None}

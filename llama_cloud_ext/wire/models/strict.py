@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from llama_cloud_ext.errors import ConfigurationError
 
@@ -21,10 +21,30 @@ if TYPE_CHECKING:
 else:
 
     class Given:
-        """`Given[Model]`: a field that holds the model. To type checkers it also takes the dict that makes one."""
+        """`Given[Model]`: a field that holds the model and takes what makes one: a dict, or an object of the SDKs."""
 
         def __class_getitem__(cls, model: Any) -> Any:
-            return model
+            return Annotated[model, BeforeValidator(fields_of)]
+
+
+def fields_of(value: Any) -> Any:
+    """The fields of a pydantic object of either version that is no model of ours; anything else as it is.
+
+    Example:
+        >>> class TheirCropBox(BaseModel):
+        ...     top: float
+        ...     left: float | None = None
+        >>> fields_of(TheirCropBox(top=0.1)), fields_of("something else")
+        ({'top': 0.1}, 'something else')
+    """
+    if isinstance(value, type | StrictModel | Mapping):
+        return value
+    if callable(dump := getattr(value, "model_dump", None)):
+        # By alias: the SDK's names on the wire differ from those of its attributes here and there.
+        return dump(by_alias=True, exclude_none=True)
+    if callable(dump := getattr(value, "dict", None)):
+        return dump(by_alias=True, exclude_none=True)
+    return value
 
 
 class StrictModel(BaseModel):
