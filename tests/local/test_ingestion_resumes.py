@@ -19,7 +19,7 @@ from llama_cloud_ext.local.retrieval import split_document
 from llama_cloud_ext.local.store import FileRecord
 from tests.local.clients import local_client
 from tests.local.embeddings import LetterEmbedding
-from tests.local.ingestion_worker import TRANSFORM, IngestionWorker, text_of
+from tests.local.ingestion_worker import TRANSFORM, IngestionWorker, SlowLetters, text_of
 from tests.local.pipeline_calls import (
     add_file,
     chunks,
@@ -130,17 +130,15 @@ async def test_kill_in_the_middle(tmp_path: Path) -> None:
 async def test_two_processes_share_the_work(tmp_path: Path) -> None:
     """Ensure two processes on one folder ingest everything once, whoever accepted it."""
     data = tmp_path / "data"
-    async with local_client(data, embed_model=LetterEmbedding()) as client:
-        path = await pipeline(client, transform_config=TRANSFORM)
-    with (
-        IngestionWorker(data, path, documents=range(150), files=3, delay=0.02) as one,
-        IngestionWorker(data, path, documents=range(150, 300), files=3, delay=0.02) as two,
-    ):
-        one.wait_until_ready()
-        two.wait_until_ready()
-        await done(data, path)
+    with IngestionWorker(data, documents=range(150), files=3, delay=0.02) as worker:
+        async with local_client(data, embed_model=SlowLetters(seconds=0.02)) as client:
+            path = await asyncio.to_thread(worker.wait_until_ready)
+            await put(client, path, *(document(f"d{n}", text_of(n), number=n) for n in range(150, 300)))
+            for number in range(3):
+                await add_file(client, path, b"SLEEP 0.1\fPage two.", f"{number}.txt")
+            assert await ingested(client, path, within=60) == "SUCCESS"
     Folder(data).check(range(300), 6)
-    assert Folder(data).rows("SELECT revision FROM chunk_collections")[0][0] == 306, "something was written twice"
+    assert Folder(data).rows("SELECT revision FROM chunk_collections") == [(306,)], "something was written twice"
 
 
 async def test_closing_in_the_middle(tmp_path: Path) -> None:
