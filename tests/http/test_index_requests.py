@@ -539,7 +539,7 @@ def test_pictures_are_fetched_side_by_side() -> None:
     )
     started = time.monotonic()
     nodes = shown(service)
-    assert time.monotonic() - started < 0.6
+    assert time.monotonic() - started < 1, "one after the other they take 1.5 s"
     assert 8 <= most <= 16
     pictures = [node.node for node in nodes if isinstance(node.node, ImageNode)]
     assert [node.metadata["page_number"] for node in pictures] == [*range(1, 21), *range(1, 11)]
