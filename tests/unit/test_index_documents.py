@@ -85,6 +85,22 @@ def test_what_has_no_form_in_json_is_refused(value: Any) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("given", ["text", None, 7, ("id_", "x"), {"text": "x"}])
+def test_what_is_no_document_is_refused(given: Any) -> None:
+    """Ensure the kind of what was given is named, also where one Document stands for several."""
+    with pytest.raises(ConfigurationError, match=type(given).__name__):
+        cloud_document(given)
+    with pytest.raises(ConfigurationError, match="tuple"):
+        list(batches(Document(text="x")))  # type: ignore[arg-type]  # the mistake that is meant
+
+
+@pytest.mark.parametrize("document_id", ["", " ", ".", "..", ". ."])
+def test_ids_that_no_url_can_hold_are_refused(document_id: str) -> None:
+    """Ensure a document that could never be asked for or deleted does not go in."""
+    with pytest.raises(ConfigurationError, match="id"):
+        cloud_document(Document(text="x", id_=document_id))
+
+
 # Batches
 
 
