@@ -69,7 +69,8 @@ def component(place: str, option: str) -> Any:
     """A LlamaIndex component that a command line names.
 
     Args:
-        place: "package.module:name"; a class or function is called without arguments.
+        place: "package.module:name"; a class or function is called without arguments. Modules of the current folder
+            are found, too.
         option: The option that names it, for messages.
 
     Returns:
@@ -78,8 +79,12 @@ def component(place: str, option: str) -> Any:
     Raises:
         ConfigurationError: There is nothing of that name, or making it failed.
     """
+    import sys
     from importlib import import_module
 
+    # Last, so that no file of the folder hides a module that something else imports later.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
     module, _, name = place.partition(":")
     try:
         found = getattr(import_module(module), name)

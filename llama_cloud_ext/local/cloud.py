@@ -18,6 +18,7 @@ from llama_cloud_ext.local.blobs import Blobs
 from llama_cloud_ext.local.database import NewerSchemaError
 from llama_cloud_ext.local.ingestion import IngestionRunner
 from llama_cloud_ext.local.jobs import Engine, JobRunner
+from llama_cloud_ext.local.models import check_models
 from llama_cloud_ext.local.page_images import PageImages
 from llama_cloud_ext.local.pipeline_store import PipelineStore
 from llama_cloud_ext.local.presigned import Signer
@@ -53,6 +54,9 @@ class LocalCloud:
         engine: A stand-in for the engine, or None.
         embed_model: The LlamaIndex embedding model of indexes; None for the lexical default.
         reranker: The LlamaIndex node postprocessor that re-ranks; None for the lexical default.
+
+    Raises:
+        ConfigurationError: A model is none.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class LocalCloud:
         embed_model: BaseEmbedding | None = None,
         reranker: BaseNodePostprocessor | None = None,
     ) -> None:
+        check_models(embed_model, reranker)
         self.data = data
         self.simulation = simulation
         self._tessdata = tessdata

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local.asgi_transport import AsgiTransport
 from llama_cloud_ext.local.cloud import LocalCloud
+from llama_cloud_ext.local.models import check_models
 from llama_cloud_ext.local.simulation import Simulation, simulation_of
 
 if TYPE_CHECKING:
@@ -120,13 +121,14 @@ def use_models(
         reranker: Any LlamaIndex node postprocessor; None for the lexical default.
 
     Raises:
-        ConfigurationError: The address is in use already, or is none.
+        ConfigurationError: The address is in use already, or is none; or a model is none.
 
     Example:
         >>> from llama_index.core import MockEmbedding
         >>> use_models("local:./.my-llamacloud", embed_model=MockEmbedding(embed_dim=8))
     """
     folder, _ = parse_address(address)
+    check_models(embed_model, reranker)
     with _lock:
         if any(pid == os.getpid() and shared.cloud.data == folder for (pid, _), shared in _open.items()):
             raise ConfigurationError(

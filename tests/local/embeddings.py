@@ -28,7 +28,7 @@ class LetterEmbedding(BaseEmbedding):
     broken: bool = False
 
     def __init__(self, **fields: Any) -> None:
-        super().__init__(**{"model_name": "letters", **fields})
+        super().__init__(**{"model_name": "letters", "embed_batch_size": 100, **fields})
         self._gate.set()
 
     @property

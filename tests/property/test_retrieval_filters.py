@@ -13,7 +13,7 @@ from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 
 from llama_cloud_ext.local.retrieval import SCHEMA, check_filters, matches
-from llama_cloud_ext.local.retrieval.chunk_store import metadata_json
+from llama_cloud_ext.local.retrieval.chunk_reading import metadata_json
 from llama_cloud_ext.local.retrieval.filter_sql import LOWER, sql_filter
 
 KEYS = st.sampled_from(["a", "b", "with.dot", 'with"quote', "back\\slash", "schlüssel", "$", ""])

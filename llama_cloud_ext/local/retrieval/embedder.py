@@ -35,7 +35,7 @@ class Embedder:
     @property
     def name(self) -> str:
         """Which model this is; kept beside the vectors, so that those of different models are never compared."""
-        return NAME if self._model is None else f"{self._model.class_name()}/{self._model.model_name}"
+        return NAME if self._model is None else f"{type(self._model).__name__}/{self._model.model_name}"
 
     @property
     def dimensions(self) -> int | None:
