@@ -138,13 +138,14 @@ class _Upload:
         """End what is still under way after an error or a cancellation."""
         for task in self._running:
             task.cancel()
-        if self._running:
-            await asyncio.wait(self._running)
+        # Each outcome is looked at, or asyncio would complain of those that nobody asked for.
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _wait(self, until: str) -> None:
         done, self._running = await asyncio.wait(self._running, return_when=until)
-        for task in done:
-            task.result()
+        for error in [task.exception() for task in done]:
+            if error is not None:
+                raise error
 
     async def _deliver(self, batch: list[dict[str, Any]]) -> None:
         try:
