@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import random
@@ -29,6 +30,7 @@ from llama_cloud_ext import (
     LlamaCloudIndex,
     NotFoundError,
     PartialFailureError,
+    PermissionDeniedError,
     QuotaError,
     UnprocessableError,
     list_indexes,
@@ -138,6 +140,15 @@ def test_requests_of_each_operation() -> None:
     index.list_files()
     index.delete()
     assert service.steps == {"status": 1, "files": 1, "delete": 1}
+
+
+def test_what_an_index_by_id_knows() -> None:
+    """Ensure name, record and project of an index by id are read when they are asked for, and once."""
+    service = ScriptedIndex()
+    index = service.index(None, id="i-1")
+    for _ in range(2):
+        assert (index.name, index.project_name, index.pipeline["id"]) == ("animals", "Default", "i-1")
+    assert service.paths() == ["GET /api/v1/pipelines/i-1", "GET /api/v1/projects/p-1"]
 
 
 def test_ids_are_encoded_once() -> None:
@@ -343,9 +354,19 @@ def test_one_refused_document_does_not_take_others_along() -> None:
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (402, QuotaError)])
-def test_what_concerns_all_documents_stops_at_once(status: int, kind: type[LlamaCloudError]) -> None:
-    """Ensure a wrong key or a lack of credits ends the upload after the requests that were under way."""
-    service = ScriptedIndex(fault=lambda step, request: status if step == "post" else None)
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+def test_what_concerns_all_documents_stops_at_once(
+    status: int, kind: type[LlamaCloudError], seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ensure a wrong key or a lack of credits ends the upload and what was under way, and leaves no complaints."""
+
+    class Slow(ScriptedIndex):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if seconds:
+                await asyncio.sleep(seconds)
+            return await super().handle_async_request(request)
+
+    service = Slow(fault=lambda step, request: status if step == "post" else None)
     read: list[int] = []
 
     def counted() -> Iterator[Document]:
@@ -357,6 +378,8 @@ def test_what_concerns_all_documents_stops_at_once(status: int, kind: type[Llama
         LlamaCloudIndex.from_documents(counted(), "animals", **service.connection)
     assert service.steps["post"] <= 10
     assert len(read) <= 2000
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_documents_that_come_twice() -> None:
@@ -411,6 +434,12 @@ def test_an_index_that_calls_itself_a_success() -> None:
         with pytest.raises(IngestionError, match="cannot be read") as caught:
             service.index(None, id="i-1").wait_for_completion()
         assert [failure.source for failure in caught.value.failures] == [source]
+
+
+def test_deployments_without_counts() -> None:
+    """Ensure an older deployment that has no counts is waited for all the same."""
+    service = ScriptedIndex(fault=lambda step, request: 404 if "counts" in step else None)
+    assert service.index(None, id="i-1").wait_for_completion().status == "SUCCESS"
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -581,6 +610,16 @@ def test_what_is_no_picture_raises(kind: str, answer: Any) -> None:
         shown(service)
     assert "f-1" in str(caught.value)
     assert "page 7" in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:retrieve_image_nodes:DeprecationWarning")
+def test_a_refused_key_is_no_picture_problem() -> None:
+    """Ensure a refusal that has nothing to do with a picture comes out as what it is, and says where it came."""
+    service = ScriptedIndex(
+        {"image_nodes": [picture(6)]}, fault=lambda step, request: 403 if step == "screenshot" else None
+    )
+    with pytest.raises(PermissionDeniedError, match="page 7"):
+        shown(service)
 
 
 # Composite retrievers

@@ -123,6 +123,8 @@ async def test_the_asynchronous_twins(address: str) -> None:
     nodes = await index.as_retriever(dense_similarity_top_k=1).aretrieve("stomachs")
     assert nodes[0].text == "Cows have four stomachs."
     assert sorted(record["name"] for record in await alist_indexes(base_url=address)) == ["animals", "rocks"]
+    await index.adelete(doc_id="dog")
+    assert "dog" not in await index.aref_doc_info()
     await index.adelete()
     assert [record["name"] for record in await alist_indexes(base_url=address)] == ["rocks"]
 
