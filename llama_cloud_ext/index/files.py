@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.errors import FailedItem, LlamaCloudError
 from llama_cloud_ext.index.documents import plain_metadata
 from llama_cloud_ext.wire import files, pipeline_files
+from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.models.tolerant import TolerantModel, as_integer, as_mapping, as_text, attribute
 from llama_cloud_ext.wire.recovery import new_tag, recover_upload
 from llama_cloud_ext.wire.url_fetching import fetch_url
@@ -65,21 +65,19 @@ async def upload_files(
         ConfigurationError: Something in the metadata has no JSON form; nothing was uploaded.
     """
     settled = [plain_metadata(given.label, extra or {}) for given, extra in zip(inputs, metadata, strict=True)]
-    limit = asyncio.Semaphore(_UPLOADS_AT_ONCE)
 
     async def one(given: Input) -> str | FailedItem:
-        async with limit:
-            try:
-                uploaded = await _uploaded(found, given)
-            except (LlamaCloudError, OSError) as error:
-                if isinstance(error, LlamaCloudError):
-                    error.with_context(file=given.label)
-                await report.finished(given.label, failed=True)
-                return FailedItem(given.label, error, index=given.index)
-            await report.finished(given.label)
-            return uploaded
+        try:
+            uploaded = await _uploaded(found, given)
+        except (LlamaCloudError, OSError) as error:
+            if isinstance(error, LlamaCloudError):
+                error.with_context(file=given.label)
+            await report.finished(given.label, failed=True)
+            return FailedItem(given.label, error, index=given.index)
+        await report.finished(given.label)
+        return uploaded
 
-    outcomes = list(await asyncio.gather(*(one(given) for given in inputs)))
+    outcomes = await concurrently(one, inputs, at_once=_UPLOADS_AT_ONCE)
     attached = [
         {"file_id": outcome, "custom_metadata": extra} if extra else {"file_id": outcome}
         for outcome, extra in zip(outcomes, settled, strict=True)

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.errors import (
@@ -23,6 +24,7 @@ from llama_cloud_ext.errors import (
 )
 from llama_cloud_ext.index.documents import batches
 from llama_cloud_ext.wire import io_loop, pipeline_documents, pipeline_files, pipelines
+from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.ingestion_jobs import (
     DOCUMENT_COUNTS,
     DOCUMENT_INGESTION,
@@ -246,7 +248,7 @@ class _Looking:
         if len(ids) > _FEW:
             return [await self._counted(counts, len(set(ids)))]
         job_ids = [f"{self._found.pipeline_id}/{one}" for one in ids]
-        return list(await asyncio.gather(*(self.watch(single, job_id) for job_id in job_ids)))
+        return await concurrently(partial(self.watch, single), job_ids, at_once=_FEW)
 
     async def _counted(self, counts: JobKind, fewest: int) -> JobRecord:
         record = await self.watch(counts, self._found.pipeline_id)
@@ -357,13 +359,12 @@ async def _status(read: Any, found: FoundIndex, identifier: str) -> ManagedInges
 
 async def _in_turn(read: Callable[[Any, bool], Awaitable[Any]], records: Sequence[Any]) -> list[Any]:
     """Read each, a few at a time; all but the first are told not to ask for a reason."""
-    limit = asyncio.Semaphore(_REQUESTS_AT_ONCE)
 
-    async def one(place: int, record: Any) -> Any:
-        async with limit:
-            return await read(record, place < _MOST_REASONS)
+    async def one(placed: tuple[int, Any]) -> Any:
+        place, record = placed
+        return await read(record, place < _MOST_REASONS)
 
-    return list(await asyncio.gather(*(one(place, record) for place, record in enumerate(records))))
+    return await concurrently(one, enumerate(records), at_once=_REQUESTS_AT_ONCE)
 
 
 def _failed_item(

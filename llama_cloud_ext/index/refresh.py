@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from llama_cloud_ext.errors import NotFoundError
 from llama_cloud_ext.index.documents import cloud_document, fingerprint
 from llama_cloud_ext.index.ingestion import Awaited, wait_for_ingestion
 from llama_cloud_ext.wire import pipeline_documents
+from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.models.tolerant import as_mapping
 
 if TYPE_CHECKING:
@@ -59,16 +59,14 @@ async def _stored(found: FoundIndex, ids: list[str]) -> AsyncIterator[tuple[str,
             if (document_id := str(record.get("id"))) in wanted:
                 yield document_id, record
         return
-    limit = asyncio.Semaphore(_REQUESTS_AT_ONCE)
 
     async def get(document_id: str) -> dict[str, Any] | None:
-        async with limit:
-            try:
-                return await pipeline_documents.get(found.connection, found.pipeline_id, document_id)
-            except NotFoundError:
-                return None
+        try:
+            return await pipeline_documents.get(found.connection, found.pipeline_id, document_id)
+        except NotFoundError:
+            return None
 
-    for document_id, stored in zip(ids, await asyncio.gather(*map(get, ids)), strict=True):
+    for document_id, stored in zip(ids, await concurrently(get, ids, at_once=_REQUESTS_AT_ONCE), strict=True):
         if stored is not None:
             yield document_id, stored
 

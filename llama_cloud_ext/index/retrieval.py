@@ -5,7 +5,6 @@ Everything here runs on the I/O loop.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from llama_cloud_ext.errors import DownloadError, LlamaCloudError, NotFoundError, ServerError, TransportError
 from llama_cloud_ext.index.nodes import image_node, mode_of, text_node, with_score
 from llama_cloud_ext.wire import page_images, pipelines
+from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.image_types import SNIFFED_BYTES, image_type
 from llama_cloud_ext.wire.models.tolerant import as_integer, as_mapping, as_objects, as_text
 
@@ -75,16 +75,14 @@ async def pictures(
         *(_listed(answer.get("image_nodes")) if settings.get(SCREENSHOTS) is not False else ()),
         *(_listed(answer.get("page_figure_nodes"), "figure_name") if settings.get(FIGURES) is not False else ()),
     ]
-    limit = asyncio.Semaphore(_PICTURES_AT_ONCE)
 
     async def fetch(one: Mapping[str, Any]) -> NodeWithScore:
         raw = as_mapping(one.get("node"))
-        async with limit:
-            content, mimetype = await _picture(connection, raw)
+        content, mimetype = await _picture(connection, raw)
         node = image_node(raw, content, mimetype, extra_metadata=extra_metadata, mode=mode)
         return with_score(node, one.get("score"))
 
-    return list(await asyncio.gather(*(fetch(one) for one in wanted)))
+    return await concurrently(fetch, wanted, at_once=_PICTURES_AT_ONCE)
 
 
 def _listed(nodes: Any, *names: str) -> Iterable[Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from llama_cloud_ext.errors import DownloadError
 from llama_cloud_ext.parse.images import ParseImage, image_url, safe_stems
+from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.downloads import DATA_URL, Download, data_url, read_data_url
 from llama_cloud_ext.wire.image_types import SNIFFED_BYTES, image_type
 from llama_cloud_ext.wire.io_loop import in_thread
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-S = TypeVar("S")
 
 # Enough to fill a connection; more only adds sockets and memory.
 _CONCURRENT_DOWNLOADS = 16
@@ -130,7 +130,7 @@ class Assets:
 
             return await self._fetch(attempt, image.filename, lambda: image_url(self.response, image.filename), IMAGES)
 
-        return await _concurrently(fetch, images)
+        return await concurrently(fetch, images, at_once=_CONCURRENT_DOWNLOADS)
 
     async def save_images(self, images: Sequence[ParseImage], directory: Path) -> list[Path]:
         """Download images into files; at no time is a whole one in memory.
@@ -160,7 +160,7 @@ class Assets:
 
             return await self._fetch(attempt, image.filename, lambda: image_url(self.response, image.filename), IMAGES)
 
-        return await _concurrently(save, named)
+        return await concurrently(save, named, at_once=_CONCURRENT_DOWNLOADS)
 
     async def content(self, stored: StoredFile) -> bytes:
         """Download one of the job's files into memory.
@@ -215,10 +215,10 @@ class Assets:
         response = dict(self.response)
         listing, files = as_mapping(response.get(IMAGES)), as_mapping(response.get(_FILES))
         if listing:
-            images = await _concurrently(self._keep, as_elements(listing.get("images")))
+            images = await concurrently(self._keep, as_elements(listing.get("images")), at_once=_CONCURRENT_DOWNLOADS)
             response[IMAGES] = {**listing, "images": images}
         if files:
-            contents = await _concurrently(self._keep, list(files.values()))
+            contents = await concurrently(self._keep, list(files.values()), at_once=_CONCURRENT_DOWNLOADS)
             response[_FILES] = dict(zip(files, contents, strict=True))
         return response
 
@@ -295,21 +295,3 @@ def _settle(partial: Path, final: Callable[[bytes], Path]) -> Path:
     with partial.open("rb") as file:
         head = file.read(SNIFFED_BYTES)
     return partial.replace(final(head))
-
-
-async def _concurrently(function: Callable[[S], Awaitable[T]], values: Sequence[S]) -> list[T]:
-    """Run for all values, so many at a time; the first failure stops the rest and is raised."""
-    gate = asyncio.Semaphore(_CONCURRENT_DOWNLOADS)
-
-    async def one(value: S) -> T:
-        async with gate:
-            return await function(value)
-
-    tasks = [asyncio.ensure_future(one(value)) for value in values]
-    try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
