@@ -491,6 +491,22 @@ def test_a_refused_key_ends_the_wait_at_once(step: str) -> None:
     assert service.steps[step] == 1
 
 
+def test_a_wait_that_failed_asks_no_further() -> None:
+    """Ensure nothing goes on behind a wait for several documents of which one cannot be asked for."""
+
+    def fault(step: str, request: httpx.Request) -> Any:
+        return (
+            (404 if "/d-1/" in request.url.path else {"status": "IN_PROGRESS"}) if step == "document status" else None
+        )
+
+    service = ScriptedIndex(fault=fault)
+    with pytest.raises(NotFoundError):
+        service.index(None, id="i-1").wait_for_completion(doc_ids=["d-0", "d-1", "d-2"])
+    asked = len(service.requests)
+    time.sleep(1)
+    assert len(service.requests) == asked
+
+
 def test_passing_faults_do_not_end_a_wait() -> None:
     """Ensure a wait survives answers that fail for a while."""
     faults = itertools.chain([503, httpx.ReadError("cut"), 500], itertools.repeat(None))
