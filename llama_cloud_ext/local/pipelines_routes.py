@@ -132,7 +132,8 @@ async def pipeline_status(request: Request) -> Response:
     full = flag(request, "full_details")
 
     async def look() -> str:
-        return overall_status(await wait_for(cloud.pipelines.counts(pipeline.id)))
+        counts = await wait_for(cloud.pipelines.counts(pipeline.id))
+        return overall_status(counts)
 
     status = await settled(look, cloud.ingestion.ends, lambda now: now not in PENDING, lambda _: pipeline.updated_at)
     limit = MOST_FAILURES if full else SHOWN_FAILURES
