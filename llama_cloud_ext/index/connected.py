@@ -133,8 +133,9 @@ class ConnectedIndex(BaseManagedIndex):
         timeout: float | None = None,
     ) -> Awaited:
         return Awaited(
-            document_ids,
-            file_ids,
+            # A string is a collection as well, though of letters.
+            [document_ids] if isinstance(document_ids, str) else document_ids,
+            [file_ids] if isinstance(file_ids, str) else file_ids,
             self._ingestion_timeout if timeout is None else timeout,
             raise_on_error,
             raise_on_partial_success,

@@ -38,6 +38,7 @@ class DocumentMethods(ConnectedIndex):
             **insert_kwargs: Nothing is known here; anything raises.
 
         Raises:
+            PartialFailureError: The service refused it.
             IngestionError: It could not be ingested; the message has the reason.
 
         Example:
@@ -70,6 +71,7 @@ class DocumentMethods(ConnectedIndex):
             **update_kwargs: Nothing is known here; anything raises.
 
         Raises:
+            PartialFailureError: The service refused it.
             IngestionError: It could not be ingested; the message has the reason.
         """
         refuse_unknown(update_kwargs)
@@ -98,6 +100,7 @@ class DocumentMethods(ConnectedIndex):
             For each document, in their order, whether it was new or its text, metadata or hidden keys had changed.
 
         Raises:
+            PartialFailureError: The service refused some; the others are in the index.
             IngestionError: Some could not be ingested; each is named with its reason.
 
         Example:
@@ -270,7 +273,8 @@ class DocumentMethods(ConnectedIndex):
         if uploaded.failures:
             settle_refused(uploaded.failures, [*uploaded.ids, *uploaded.failures], raise_on_error)
 
-    async def _refresh(self, documents: Sequence[Document], *, verbose: bool) -> list[bool]:
+    async def _refresh(self, documents: Iterable[Document], *, verbose: bool) -> list[bool]:
+        documents = list(documents)
         changed = await refresh.changed_documents(self.reference, documents)
         fresh = [document for document, is_changed in zip(documents, changed, strict=True) if is_changed]
         if fresh:

@@ -13,7 +13,7 @@ from llama_cloud_ext.wire.models.tolerant import as_elements, as_mapping, as_tex
 if TYPE_CHECKING:
     from llama_index.core.schema import Document
 
-__all__ = ["batches", "cloud_document", "fingerprint", "llama_document", "page_documents"]
+__all__ = ["batches", "cloud_document", "fingerprint", "llama_document", "page_documents", "plain_metadata"]
 
 # One request carries at most so many documents and about so many bytes: what is in flight bounds the memory of an
 # upload of any length, and a request that has to be repeated repeats little.
@@ -37,30 +37,61 @@ def cloud_document(document: Document) -> dict[str, Any]:
         The JSON object.
 
     Raises:
-        ConfigurationError: Something in its metadata has no JSON form.
+        ConfigurationError: This is no Document, its id cannot be one in a URL, or something in its metadata has no JSON
+            form.
 
     Example:
         >>> from llama_index.core import Document
         >>> cloud_document(Document(text="Hello.", id_="greeting", metadata={"language": "en"}))["metadata"]
         {'language': 'en'}
     """
+    from llama_index.core.schema import BaseNode
+
+    if not isinstance(document, BaseNode) or not hasattr(document, "text"):  # TextNodes are as good
+        raise ConfigurationError(
+            f"a {type(document).__name__} is no Document",
+            option="documents",
+            hint="Pass LlamaIndex Documents, several of them as a list or another iterable.",
+        )
+    if not document.id_.strip(". "):
+        raise ConfigurationError(
+            f"{document.id_!r} cannot be a document's id", option="id_", hint="Leave it out, and one is made."
+        )
     return {
         "text": document.text,
-        "metadata": {key: _plain(document.id_, key, value) for key, value in document.metadata.items()},
+        "metadata": plain_metadata(f"document {document.id_}", document.metadata),
         "excluded_embed_metadata_keys": list(document.excluded_embed_metadata_keys),
         "excluded_llm_metadata_keys": list(document.excluded_llm_metadata_keys),
         "id": document.id_,
     }
 
 
-def _plain(document_id: str, key: str, value: Any) -> Any:
+def plain_metadata(owner: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata as it travels: dates and other plain objects as text.
+
+    Args:
+        owner: Whose metadata it is, for the message.
+        metadata: The metadata; it is not changed.
+
+    Raises:
+        ConfigurationError: Something in it has no JSON form.
+
+    Example:
+        >>> from datetime import date
+        >>> plain_metadata("report.pdf", {"day": date(2024, 2, 29)})
+        {'day': '2024-02-29'}
+    """
+    return {key: _plain(owner, key, value) for key, value in metadata.items()}
+
+
+def _plain(owner: str, key: str, value: Any) -> Any:
     if value is None or isinstance(value, str | int | bool):
         return value
     try:
         return json.loads(json.dumps(value, default=str, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise ConfigurationError(
-            f"document {document_id}: metadata {key!r} has no JSON form: {error}",
+            f"{owner}: metadata {key!r} has no JSON form: {error}",
             option="metadata",
             hint="Use strings, finite numbers, booleans, lists and dictionaries.",
         ) from error

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.errors import FailedItem, LlamaCloudError
+from llama_cloud_ext.index.documents import plain_metadata
 from llama_cloud_ext.wire import files, pipeline_files
 from llama_cloud_ext.wire.models.tolerant import TolerantModel, as_integer, as_mapping, as_text, attribute
 from llama_cloud_ext.wire.recovery import new_tag, recover_upload
@@ -59,7 +60,11 @@ async def upload_files(
 
     Returns:
         For each file its id, or a record of why it could not be uploaded.
+
+    Raises:
+        ConfigurationError: Something in the metadata has no JSON form; nothing was uploaded.
     """
+    settled = [plain_metadata(given.label, extra or {}) for given, extra in zip(inputs, metadata, strict=True)]
     limit = asyncio.Semaphore(_UPLOADS_AT_ONCE)
 
     async def one(given: Input) -> str | FailedItem:
@@ -76,8 +81,8 @@ async def upload_files(
 
     outcomes = list(await asyncio.gather(*(one(given) for given in inputs)))
     attached = [
-        {"file_id": outcome, "custom_metadata": dict(extra)} if extra else {"file_id": outcome}
-        for outcome, extra in zip(outcomes, metadata, strict=True)
+        {"file_id": outcome, "custom_metadata": extra} if extra else {"file_id": outcome}
+        for outcome, extra in zip(outcomes, settled, strict=True)
         if isinstance(outcome, str)
     ]
     for start in range(0, len(attached), _ATTACHED_AT_ONCE):

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ChatModeName = Literal["best", "context", "condense_question", "condense_plus_context", "simple"]
+
 
 class LlamaCloudIndex(DocumentMethods, FileMethods):
     """An index on LlamaCloud: documents and files go in, retrievers, query engines and chat engines come out.
@@ -292,7 +294,7 @@ class LlamaCloudIndex(DocumentMethods, FileMethods):
         return engines.query_engine(self, llm, settings)
 
     def as_chat_engine(
-        self, chat_mode: ChatMode | Literal["best"] = "best", llm: Any = None, **settings: Any
+        self, chat_mode: ChatMode | ChatModeName = "best", llm: Any = None, **settings: Any
     ) -> BaseChatEngine:
         """A chat engine over this index.
 

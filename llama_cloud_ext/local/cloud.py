@@ -160,8 +160,8 @@ class LocalCloud:
                 return
             self._closed = True
             if self._opened:
-                self.ingestion.close()
                 self.runner.close()
+                self.ingestion.close()
                 self.searcher.close()
                 self.page_images.close()
                 self.store.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.clients.measured import TINY_PDF
+from tests.benchmarks.served_index import ServedIndex
 from tests.benchmarks.simulated_cloud import SimulatedCloud
 from tests.virtualenvs import ROOT, SDK, clean_environment, virtualenv
 
@@ -19,7 +20,7 @@ OURS, SDK_CLIENT, SERVICES = "ours", "sdk", "services"
 TITLES = {SERVICES: "llama-cloud-services 0.6.94", SDK_CLIENT: "llama-cloud 2.19.0", OURS: "llama-cloud-ext"}
 REQUIREMENTS = {
     SERVICES: ["llama-cloud-services==0.6.94"],
-    SDK_CLIENT: [SDK],
+    SDK_CLIENT: [SDK, "llama-index-core>=0.13,<0.15"],
     OURS: ["-e", f"{ROOT}[local]", "pypdf"],
 }
 LONGEST_TASK_SECONDS = 900
@@ -77,6 +78,8 @@ class Bench:
         self.plan = plan
         self.folder = folder
         self.cloud = SimulatedCloud()
+        self._served: ServedIndex | None = None
+        self._indexes = 0
         self.pythons = {
             client: virtualenv(f"benchmark-{client}", REQUIREMENTS[client])
             if client != OURS or plan.own_environment
@@ -85,8 +88,22 @@ class Bench:
         }
 
     def close(self) -> None:
-        """End the simulated cloud."""
+        """End the simulated cloud, and local LlamaCloud if it was served."""
         self.cloud.close()
+        if self._served is not None:
+            self._served.close()
+
+    @property
+    def served(self) -> ServedIndex:
+        """Local LlamaCloud, served from the first time that it is asked for."""
+        if self._served is None:
+            self._served = ServedIndex()
+        return self._served
+
+    def new_index(self) -> str:
+        """A name that no index has yet."""
+        self._indexes += 1
+        return f"benchmark-{self._indexes}"
 
     def files(self, count: int, seconds: float, failing_every: int = 0) -> list[str]:
         """Make tiny files whose jobs take this long; every `failing_every`-th job fails."""
@@ -137,6 +154,10 @@ class Bench:
         cloud = {"base_url": self.cloud.base_url, "warm_up": warm_up, "scenario": scenario or {}}
         answer = self.task(client, name, **cloud, **arguments)
         return answer | {"stats": self.cloud.stats()}
+
+    def index_task(self, client: str, name: str, **arguments: Any) -> dict[str, Any]:
+        """Run a task of an index against local LlamaCloud, which all clients share."""
+        return self.task(client, name, base_url=self.served.base_url, **arguments)
 
     def repeated(self, measure: Callable[[], dict[str, Any]]) -> list[dict[str, Any]]:
         """Measure as often as the plan says."""

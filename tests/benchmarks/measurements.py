@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.bench import OURS, SDK_CLIENT, SERVICES, Bench, Row, arrivals, lost_seconds, median, requests_of
+from tests.benchmarks.retrieval import sampled_queries
+from tests.benchmarks.stdlib_docstrings import passages
 from tests.virtualenvs import ROOT
 
 MIB = 1 << 20
 SERVICES_DEFAULT_WORKERS = 4
+QUERIES = 100
 IMPORT = "import time; s = time.perf_counter(); {statement}; print(time.perf_counter() - s)"
 
 RETRIEVAL = """
@@ -223,6 +226,88 @@ def local_retrieval(bench: Bench) -> list[Row]:
     return rows
 
 
+def indexes(bench: Bench) -> list[Row]:
+    """An index on local LlamaCloud: documents in, waiting for them, queries; all clients at one server."""
+    count = bench.scaled(1000)
+    path = document_file(bench, count)
+    filled: dict[str, str] = {}
+
+    def added(client: str) -> str:
+        def once() -> dict[str, Any]:
+            filled[client] = bench.new_index()
+            return bench.index_task(client, "index_documents", path=path, index_name=filled[client])
+
+        answers = bench.repeated(once)
+        arrived = bench.served.documents(filled[client])
+        lost = f", {count - arrived} missing" if arrived < count else ""
+        return outcome(answers, lambda answer: f"{answer['seconds']:.1f} s") + lost
+
+    def waited(client: str) -> str:
+        answers = bench.repeated(lambda: bench.index_task(client, "index_wait", path=path, index_name=filled[client]))
+        return outcome(answers, lambda answer: f"{answer['seconds']:.3f} s")
+
+    queries = sampled_queries(QUERIES)
+
+    def asked(client: str) -> str:
+        answers = bench.repeated(
+            lambda: bench.index_task(client, "index_queries", index_name=filled[client], queries=queries)
+        )
+        return outcome(answers, _query_times)
+
+    def asked_at_once(client: str) -> str:
+        answers = bench.repeated(
+            lambda: bench.index_task(client, "index_queries_at_once", index_name=filled[client], queries=queries)
+        )
+        return outcome(answers, lambda answer: f"{answer['seconds']:.2f} s")
+
+    return [
+        bench.row(f"`from_documents`, {count:,} documents", added),
+        bench.row(f"`wait_for_completion` for {count:,} documents that are done", waited),
+        bench.row(f"{QUERIES} queries, hybrid and re-ranked, one after the other", asked),
+        bench.row(f"{QUERIES} queries at once, asynchronously", asked_at_once),
+        *streamed_documents(bench),
+    ]
+
+
+def streamed_documents(bench: Bench) -> list[Row]:
+    """Many documents from a generator, which the other clients do not take."""
+    count = bench.scaled(10_000)
+    path = document_file(bench, count)
+
+    def cell(client: str) -> str:
+        name = bench.new_index()
+        answer = bench.index_task(client, "index_stream", path=path, index_name=name)
+        assert bench.served.documents(name) == count
+        return (
+            f"{answer['seconds']:.1f} s, {count / answer['seconds']:,.0f} documents/s, "
+            f"{answer['requests']} requests, peak memory +{answer['mib']:.0f} MiB"
+        )
+
+    return [bench.row(f"`from_documents`, {count:,} documents of a generator", cell, [OURS])]
+
+
+def document_file(bench: Bench, count: int) -> str:
+    """A file of so many documents of about 600 characters, an id and a text in each line."""
+    path = bench.folder / f"documents-{count}.jsonl"
+    bench.folder.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        file.writelines(json.dumps([name, text]) + "\n" for name, text in passages(count))
+    return str(path)
+
+
+def outcome(answers: list[dict[str, Any]], described: Callable[[dict[str, Any]], str]) -> str:
+    """The run of median duration and its requests; or the error that it ended with."""
+    answer = sorted(answers, key=lambda one: float(one["seconds"]))[len(answers) // 2]
+    if answer["error"]:
+        return f"{answer['error']} after {answer['seconds']:.1f} s and {answer['requests']} requests"
+    return f"{described(answer)}, {answer['requests']:,} requests"
+
+
+def _query_times(answer: dict[str, Any]) -> str:
+    over = answer["client_ms"] - answer["server_ms"]
+    return f"median {answer['client_ms']:.1f} ms, {over:.1f} ms over the server's own time"
+
+
 SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
     "time": time_lost,
     "long": requests_for_a_long_job,
@@ -233,5 +318,6 @@ SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
     "imports": imports,
     "documents": conversions,
     "local": local_speed,
+    "index": indexes,
     "retrieval": local_retrieval,
 }

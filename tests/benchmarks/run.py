@@ -5,7 +5,7 @@
     python -m tests.benchmarks.run --only many,directories
 
 Each client runs in a virtual environment of its own (made on first use) against the same simulated cloud, whose jobs
-take as long as their files' names say.
+take as long as their files' names say; indexes against the same local LlamaCloud.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def report(rows: Iterable[Row], versions: str, plan: Plan) -> str:
     return f"""# Benchmark results
 
 {date.today():%d %B %Y}. {machine}. Python {platform.python_version()}, {versions}. {runs}
-All clients in the same run against the same simulated cloud on the loopback; made by `python -m tests.benchmarks.run`.
+All clients in the same run against the same simulated cloud (for indexes: local LlamaCloud) on the loopback; made by
+`python -m tests.benchmarks.run`.
 
 {table(rows, plan.clients)}
 """

@@ -10,21 +10,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import socket
-import subprocess
-import sys
-import threading
-import urllib.request
 from collections.abc import Awaitable, Callable, MutableMapping
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tests.benchmarks.child_server import ChildServer, serve_to_parent
 from tests.benchmarks.simulated_routes import route_of
 from tests.benchmarks.simulated_service import Answer, Call, JsonObject, Scenario, SimulatedService
 
@@ -139,7 +132,7 @@ class SimulatedApp:
         await asyncio.sleep(0.01)  # let the half leave before the connection is reset
 
 
-class SimulatedCloud:
+class SimulatedCloud(ChildServer):
     """A simulated cloud in a child process; a context manager.
 
     Args:
@@ -152,63 +145,29 @@ class SimulatedCloud:
     """
 
     def __init__(self, **scenario: Any) -> None:
-        root = Path(__file__).parents[2]
-        command = [sys.executable, "-m", "tests.benchmarks.simulated_cloud", "--port", "0", "--until-stdin-closes"]
-        environment = {**os.environ, "PYTHONPATH": str(root)}
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root, env=environment
-        )
-        assert self._process.stdout is not None
-        self.base_url = self._process.stdout.readline().strip()
-        if not self.base_url.startswith("http"):
-            raise RuntimeError("the simulated cloud did not start")
+        super().__init__("tests.benchmarks.simulated_cloud", "--port", "0", "--until-stdin-closes")
         self.reset(**scenario)
 
     def reset(self, **scenario: Any) -> None:
         """Forget all jobs and counts, and behave as these options of `Scenario` say."""
-        self._ask("/_reset", json.dumps(scenario).encode())
+        self.ask("/_reset", json.dumps(scenario).encode())
 
     def stats(self) -> JsonObject:
         """What the service has counted since the last reset (see `SimulatedService.stats`)."""
-        return self._ask("/_stats")
-
-    def _ask(self, path: str, body: bytes | None = None) -> JsonObject:
-        request = urllib.request.Request(self.base_url + path, data=body)  # noqa: S310 - always loopback http
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-            answer: JsonObject = json.load(response)
-        return answer
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.terminate()
-        self._process.wait(10)
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-
-    def __enter__(self) -> SimulatedCloud:
-        """Start of the `with` block."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """End the process."""
-        self.close()
+        counted: JsonObject = self.ask("/_stats")
+        return counted
 
 
 def serve(port: int, until_stdin_closes: bool = False) -> None:
     """Serve on a loopback port (0: any free one) until ended; the first line of standard output is the address."""
-    listener = socket.create_server(("127.0.0.1", port), backlog=512)
-    service = SimulatedService()
     config = uvicorn.Config(
-        SimulatedApp(service), http=CuttableProtocol, lifespan="off", log_level="critical", timeout_keep_alive=75
+        SimulatedApp(SimulatedService()),
+        http=CuttableProtocol,
+        lifespan="off",
+        log_level="critical",
+        timeout_keep_alive=75,
     )
-    config.load()
-    server = uvicorn.Server(config)
-    if until_stdin_closes:
-        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-    sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")
-    sys.stdout.flush()
-    server.run(sockets=[listener])
+    serve_to_parent(config, port, until_stdin_closes=until_stdin_closes)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.benchmarks.bench import QUICK
 from tests.benchmarks.run import measure, report
 
@@ -15,4 +17,14 @@ def test_the_quick_benchmark(tmp_path: Path) -> None:
     assert "llama-index-core" in versions
     assert "all arrived" in text
     for trouble in ("missing", "nothing returned", "created again"):
+        assert trouble not in text
+
+
+@pytest.mark.timeout(300)
+def test_the_quick_benchmark_of_the_index(tmp_path: Path) -> None:
+    """Ensure that an index can be measured, that nothing is lost, and that a query is one request."""
+    rows, versions = measure(QUICK, ["index"], tmp_path)
+    text = report(rows, versions, QUICK)
+    assert text.count("server's own time, 100 requests") == 1
+    for trouble in ("missing", "Error"):
         assert trouble not in text

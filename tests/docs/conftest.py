@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from llama_index.core import Document
 
+from llama_cloud_ext import LlamaCloudIndex
 from tests.docs.python_examples import REPOSITORY
 
 _SHOWN = ("table-and-pictures.pdf", "r-datasets-tables.pdf", "latex-lorem.pdf")
@@ -16,7 +18,8 @@ _SHOWN = ("table-and-pictures.pdf", "r-datasets-tables.pdf", "latex-lorem.pdf")
 def reader_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder for whoever tries the examples without an account.
 
-    It has ./report.pdf, ./data/report.pdf and others for the examples of users, ./tests/data for those of developers.
+    It has ./report.pdf, ./data/report.pdf, ./data/letter.pdf and others for the examples of users, ./tests/data for
+    those of developers.
     """
     data = tmp_path / "data"
     data.mkdir()
@@ -24,6 +27,7 @@ def reader_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(REPOSITORY / "tests" / "data" / name, data)
     for copy in (tmp_path / "report.pdf", data / "report.pdf"):
         shutil.copy(data / "table-and-pictures.pdf", copy)
+    shutil.copy(data / "latex-lorem.pdf", data / "letter.pdf")
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "data").symlink_to(REPOSITORY / "tests" / "data")
     monkeypatch.chdir(tmp_path)
@@ -31,3 +35,16 @@ def reader_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LLAMA_CLOUD_BASE_URL", f"local:{tmp_path / 'llamacloud'}")
     return tmp_path
+
+
+@pytest.fixture
+def indexes_of_the_docs(reader_of_the_docs: Path) -> Path:
+    """The same folder, with the indexes that examples name as if they had been made before."""
+    texts = {
+        "handbook": "Employees have thirty days of leave a year.",
+        "contracts": "The notice period is three months.",
+        "animals": "Cats sleep for sixteen hours a day.",
+    }
+    for name, text in texts.items():
+        LlamaCloudIndex.from_documents([Document(text=text, id_=f"{name}-1")], name)
+    return reader_of_the_docs

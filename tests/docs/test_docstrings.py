@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import llama_cloud_ext
-from tests.docs.python_examples import fenced_blocks, run_block
+from tests.docs.python_examples import REPOSITORY, Block, docstrings, fenced_blocks, run_block
 
 MODULES = sorted(
     ["llama_cloud_ext"]
@@ -23,16 +23,40 @@ MODULES = sorted(
 )
 
 
+EXAMPLES = [
+    pytest.param(file, name, block, id=f"{file.stem}-{name or 'module'}-{block.line}")
+    for file in sorted((REPOSITORY / "llama_cloud_ext").rglob("*.py"))
+    for name, docstring in docstrings(file)
+    for block in fenced_blocks(docstring, "python")
+]
+
+
 @pytest.mark.usefixtures("reader_of_the_docs")
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_of_a_module_run(name: str) -> None:
-    """Ensure every example in a module's docstrings gives what it says, interactive or fenced."""
+def test_interactive_examples_of_a_module_run(name: str) -> None:
+    """Ensure every interactive example in a module's docstrings gives what it says."""
     module = importlib.import_module(name)
     outcome = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     assert outcome.failed == 0
-    for test in doctest.DocTestFinder(exclude_empty=False, recurse=True).find(module):
-        for block in fenced_blocks(inspect.cleandoc(test.docstring or ""), "python"):
-            run_block(block, Path(f"{test.name} (docstring)"), {"__name__": "__main__"})
+
+
+@pytest.mark.usefixtures("indexes_of_the_docs")
+@pytest.mark.parametrize(("file", "name", "block"), EXAMPLES)
+def test_a_fenced_example_runs(file: Path, name: str, block: Block) -> None:
+    """Ensure every fenced example in a docstring runs as it stands."""
+    run_block(block, Path(f"{file.name}, {name} (docstring)"), {"__name__": "__main__"})
+
+
+def test_no_example_is_overlooked() -> None:
+    """Ensure every example that stands in the source is run by the tests above."""
+    fenced = interactive = 0
+    for file in (REPOSITORY / "llama_cloud_ext").rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        fenced += text.count("```python\n")
+        interactive += sum(line.lstrip().startswith(">>> ") for line in text.splitlines())
+    found = [test for name in MODULES for test in doctest.DocTestFinder().find(importlib.import_module(name))]
+    assert fenced == len(EXAMPLES) > 20
+    assert interactive == sum(len(test.examples) for test in found) > 100
 
 
 @pytest.mark.parametrize("name", MODULES)

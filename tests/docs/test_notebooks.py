@@ -23,6 +23,7 @@ def _pictures(notebook: NotebookNode) -> int:
     return sum(1 for output in _outputs(notebook) for kind in output.get("data", {}) if kind.startswith("image/"))
 
 
+@pytest.mark.timeout(400)  # starts a kernel and draws: minutes where the machine is busy
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_shows_as_many_pictures_as_are_committed(
     path: Path, monkeypatch: pytest.MonkeyPatch

@@ -274,6 +274,7 @@ def test_refresh_tells_what_changed(index: LlamaCloudIndex) -> None:
     assert found(index, "purr") == "cat"
     many = [Document(id_=f"m{number}", text=f"Mouse number {number}.") for number in range(30)]
     assert index.refresh_ref_docs(many) == [True] * 30
+    assert index.refresh_ref_docs(iter(many)) == [False] * 30  # type: ignore[arg-type]  # also works
     many[7] = Document(id_="m7", text="Mouse number seven.")
     assert [place for place, changed in enumerate(index.refresh_ref_docs(many)) if changed] == [7]
 
@@ -414,6 +415,13 @@ def test_failed_documents_are_named_with_their_reason(tmp_path: Path, caplog: py
     assert "bad" in caplog.text
     index.delete_ref_doc("bad")
     assert index.wait_for_completion().status == "SUCCESS"
+
+
+def test_one_id_may_stand_alone(index: LlamaCloudIndex) -> None:
+    """Ensure a single id is not taken for a list of letters."""
+    assert index.wait_for_completion(doc_ids="cat").status == "SUCCESS"
+    with pytest.raises(NotFoundError, match="/none/"):
+        index.wait_for_completion(doc_ids="none")
 
 
 def test_an_interval_makes_no_difference(index: LlamaCloudIndex) -> None:

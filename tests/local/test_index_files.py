@@ -7,6 +7,7 @@ import io
 import logging
 import threading
 from collections.abc import Iterator
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,15 @@ def test_a_file_that_cannot_be_sent(index: LlamaCloudIndex, tmp_path: Path) -> N
             index.upload_file(tmp_path / name)
         assert name in str(caught.value)
     assert index.list_files() == []
+
+
+def test_metadata_of_files_travels_as_that_of_documents(index: LlamaCloudIndex) -> None:
+    """Ensure dates travel as text, and what has no form in JSON raises before the file is uploaded."""
+    index.upload_file(b"Otters hold hands.", {"day": date(2024, 2, 29)})
+    with pytest.raises(ConfigurationError, match="weight"):
+        index.upload_file(b"Seals clap.", {"weight": float("nan")})
+    (file,) = index.list_files()
+    assert file.custom_metadata == {"day": "2024-02-29"}
 
 
 def test_a_file_that_cannot_be_parsed(index: LlamaCloudIndex, data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:

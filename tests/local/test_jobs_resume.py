@@ -41,7 +41,7 @@ async def test_kill_during_a_job_loses_nothing(tmp_path: Path) -> None:
 async def test_closing_returns_running_jobs_to_the_queue(tmp_path: Path) -> None:
     """Ensure an orderly end stops running jobs at once, and they complete at the next start."""
     async with local_client(tmp_path) as client:
-        job = await submit(client, "SLEEP 0.3")
+        job = await submit(client, "SLEEP 1")
         await running(client, job["id"])
     async with local_client(tmp_path) as client:
         assert (await client.get(f"/api/v2/parse/{job['id']}")).json()["job"]["status"] in {"PENDING", "RUNNING"}

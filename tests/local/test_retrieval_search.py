@@ -30,7 +30,7 @@ from llama_cloud_ext.local.retrieval import (
     matches,
     vectors,
 )
-from llama_cloud_ext.local.retrieval.chunk_store import collection_of
+from llama_cloud_ext.local.retrieval.chunk_collection import collection_of
 from tests.local.retrieval_database import PIPELINE, RetrievalDatabase
 
 ANIMALS = {
@@ -176,6 +176,11 @@ def test_queries_of_nothing_but_common_words(tmp_path: Path, monkeypatch: pytest
         found = database.found("red blue", alpha=0.0, sparse_similarity_top_k=10, enable_reranking=False)
         assert found[0] == "both"
         assert len(found) == 10
+        # The filter comes before that bound as well.
+        database.add({"last": "red blue"}, {"last": {"n": 1}})
+        only = {"filters": [{"key": "n", "operator": "==", "value": 1}]}
+        assert database.found("red blue", alpha=0.0, filters=only) == ["last"]
+        assert database.found("red", alpha=0.0, filters=only) == ["last"]
 
 
 def test_scripts_without_spaces_are_found(tmp_path: Path) -> None:
@@ -427,7 +432,7 @@ def test_vectors_of_another_model_are_never_compared(tmp_path: Path) -> None:
             lambda: other.search("cat"),
             lambda: other.search("x", alpha=1),
         ):
-            with pytest.raises(EmbedderMismatchError, match=r"lexical-1-\d+ .*add them again"):
+            with pytest.raises(EmbedderMismatchError, match=r"lexical-1-\d+ .*sync the pipeline"):
                 act()
         assert other.found("carnivorous", alpha=0.0) == ["cat"]
         other.delete(*ANIMALS)

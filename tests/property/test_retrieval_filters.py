@@ -13,7 +13,7 @@ from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 
 from llama_cloud_ext.local.retrieval import SCHEMA, check_filters, matches
-from llama_cloud_ext.local.retrieval.chunk_store import metadata_json
+from llama_cloud_ext.local.retrieval.chunk_reading import metadata_json
 from llama_cloud_ext.local.retrieval.filter_sql import LOWER, sql_filter
 
 KEYS = st.sampled_from(["a", "b", "with.dot", 'with"quote', "back\\slash", "schlüssel", "$", ""])
@@ -88,7 +88,9 @@ def select() -> Iterator[Select]:
 @settings(max_examples=600, deadline=None)
 @given(rows=st.lists(METADATA, min_size=1, max_size=6), filters=FILTERS)
 @example(rows=[{"a": "[1]"}, {"a": [1]}], filters={"filters": [{"key": "a", "operator": "==", "value": [1.0]}]})
-@example(rows=[{"a": "x"}, {}], filters={"filters": [{"key": "a", "operator": "all", "value": []}]})
+@example(
+    rows=[{"a": "x"}, {"a": 0}, {"a": None}, {}], filters={"filters": [{"key": "a", "operator": "all", "value": []}]}
+)
 @example(rows=[{"a": "ÄB"}], filters={"filters": [{"key": "a", "operator": "text_match_insensitive", "value": "äb"}]})
 @example(rows=[{"a": 1}, {"a": "1"}, {"a": True}], filters={"filters": [{"key": "a", "operator": "==", "value": 1}]})
 @example(rows=[{"a": None}, {}, {"a": 2}], filters={"filters": [{"key": "a", "operator": "nin", "value": [2]}]})
@@ -104,6 +106,7 @@ def test_sql_and_python_select_the_same(select: Select, rows: list[dict[str, Any
     filters=st.lists(single_filters(FLAT), min_size=1, max_size=3),
     condition=st.sampled_from(["and", "or", "not"]),
 )
+@example(metadata={"a": 0}, filters=[{"key": "a", "operator": "all", "value": []}], condition="and")
 def test_answers_are_those_of_llama_index(
     metadata: dict[str, Any], filters: list[dict[str, Any]], condition: str
 ) -> None:

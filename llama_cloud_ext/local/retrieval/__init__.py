@@ -13,14 +13,9 @@ Importing this costs milliseconds: NumPy and LlamaIndex are imported by the func
 
 from __future__ import annotations
 
-from llama_cloud_ext.local.retrieval.chunk_store import (
-    EmbedderMismatchError,
-    chunks_of_document,
-    delete_document_chunks,
-    delete_pipeline_chunks,
-    embedded_otherwise,
-    write_chunks,
-)
+from llama_cloud_ext.local.retrieval.chunk_collection import EmbedderMismatchError, embedded_otherwise
+from llama_cloud_ext.local.retrieval.chunk_reading import chunks_of_document
+from llama_cloud_ext.local.retrieval.chunk_store import delete_document_chunks, delete_pipeline_chunks, write_chunks
 from llama_cloud_ext.local.retrieval.chunks import Chunk, ScoredChunk, embedding_text
 from llama_cloud_ext.local.retrieval.embedder import Embedder
 from llama_cloud_ext.local.retrieval.filter_inference import filters_from_query

@@ -7,11 +7,10 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.local.retrieval.chunk_store import Collection, EmbedderMismatchError, mismatch
+from llama_cloud_ext.local.retrieval.chunk_collection import Collection, EmbedderMismatchError, mismatch
 from llama_cloud_ext.local.retrieval.filter_sql import SqlFilter, sql_filter
 from llama_cloud_ext.local.retrieval.full_text import count_words, query_words, search_words
 from llama_cloud_ext.local.retrieval.fusion import fuse, squashed
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _REMEMBERED_FILTERS = 32
-_DENSE_SEARCHES = 4
-"""Threads for searching vectors; more would wait for memory."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,6 @@ class ChunkSearch:
         self._vectors = VectorMemory()
         self._fulfilling: OrderedDict[tuple[int, int, str], NDArray[np.int64]] = OrderedDict()
         self._lock = threading.Lock()
-        self._dense_searches = ThreadPoolExecutor(_DENSE_SEARCHES, "llama-cloud-local-vectors")
 
     def find(
         self,
@@ -86,27 +82,21 @@ class ChunkSearch:
         """
         condition = sql_filter(filters)
         fulfilling = self._sequences_fulfilling(connection, collection, condition)
-        dense_search: Future[list[tuple[int, float]]] | None = None
+        dense: list[tuple[int, float]] = []
         if dense_top_k and query_vector is not None:
             if (collection.embedder, collection.dimensions) != (embedder_name, len(query_vector)):
                 raise EmbedderMismatchError(mismatch(collection, embedder_name, len(query_vector)))
             view = self._vectors.view(connection, collection)
-            # NumPy and SQLite both let go of the interpreter: the two searches run side by side.
-            dense_search = self._dense_searches.submit(view.nearest, query_vector, dense_top_k, fulfilling, cutoff)
+            dense = view.nearest(query_vector, dense_top_k, fulfilling, cutoff)
         counts = count_words(connection, collection.number, query_words(query)) if count or sparse_top_k else []
         sparse = search_words(connection, collection.number, counts, sparse_top_k, condition, fulfilling)
         chunks = max(1, chunks_in(connection, collection))
         frequencies = {word: holding / chunks for word, holding in counts}
-        dense = dense_search.result() if dense_search else []
         if dense_top_k and sparse_top_k:
             scores = fuse(dense, sparse, alpha)[: max(dense_top_k, sparse_top_k)]
         else:
             scores = dense or [(sequence, squashed(bm25)) for sequence, bm25 in sparse]
         return FoundChunks(scores, frequencies)
-
-    def close(self) -> None:
-        """End the threads."""
-        self._dense_searches.shutdown(wait=False)
 
     def _sequences_fulfilling(
         self, connection: sqlite3.Connection, collection: Collection, condition: SqlFilter

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from llama_cloud_ext.local.retrieval.lexical_embedding import NAME, LexicalEmbedding
+from llama_cloud_ext.local.retrieval.lexical_embedding import DIMENSIONS, NAME, LexicalEmbedding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +30,12 @@ class Embedder:
 
     def __init__(self, embed_model: BaseEmbedding | None = None) -> None:
         self._model = embed_model
-        self._lexical = LexicalEmbedding()
-        self._dimensions = self._lexical.dimensions if embed_model is None else None
+        self._dimensions = DIMENSIONS if embed_model is None else None
+
+    @cached_property
+    def _lexical(self) -> LexicalEmbedding:
+        # Made at its first use: it needs NumPy, which whoever only parses should not wait for.
+        return LexicalEmbedding()
 
     @property
     def name(self) -> str:

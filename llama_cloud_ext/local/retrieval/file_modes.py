@@ -12,7 +12,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llama_cloud_ext.local.retrieval.chunk_store import Collection, chunks_of_files
+from llama_cloud_ext.local.retrieval.chunk_collection import Collection
+from llama_cloud_ext.local.retrieval.chunk_reading import chunks_of_files
 from llama_cloud_ext.local.retrieval.chunks import Chunk, ScoredChunk
 from llama_cloud_ext.local.retrieval.filter_sql import sql_filter
 from llama_cloud_ext.local.retrieval.full_text import query_words

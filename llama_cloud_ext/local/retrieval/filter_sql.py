@@ -125,7 +125,7 @@ def _contains_any(values: Any, parameters: list[Any]) -> str:
 
 
 def _contains_all(values: Any, parameters: list[Any]) -> str:
-    return " AND ".join(["m.type IN ('array', 'text')", *(_contains(value, parameters) for value in values)])
+    return " AND ".join(["m.type <> 'null'", *(_contains(value, parameters) for value in values)])
 
 
 def _has_text(value: Any, parameters: list[Any]) -> str:

@@ -101,7 +101,7 @@ def _matches_one(filter_: Mapping[str, Any], metadata: Mapping[str, Any]) -> boo
         answer = _contains(held, value)
     elif operator in {"any", "all"}:
         answers = [_contains(held, one) for one in _values(value)]
-        answer = any(answers) if operator == "any" else bool(isinstance(held, list | str)) and all(answers)
+        answer = any(answers) if operator == "any" else all(answers)
     else:
         answer = isinstance(held, str) and (
             str(value) in held if operator == "text_match" else str(value).lower() in held.lower()

@@ -16,10 +16,11 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from llama_cloud_ext.local.retrieval.chunk_collection import Collection, collection_of
+from llama_cloud_ext.local.retrieval.chunk_reading import chunks_by_sequence
 from llama_cloud_ext.local.retrieval.chunk_search import ChunkSearch
-from llama_cloud_ext.local.retrieval.chunk_store import Collection, chunks_by_sequence, collection_of
 from llama_cloud_ext.local.retrieval.chunks import ScoredChunk
 from llama_cloud_ext.local.retrieval.embedder import Embedder
 from llama_cloud_ext.local.retrieval.file_modes import (
@@ -78,12 +79,21 @@ class Searcher:
             collection = collection_of(connection, pipeline_id)
             if collection is None:
                 return []
-            return _Search(self, connection, collection, query, vector, settings).results()
+            search = _Search(self, connection, collection, query, vector, settings)
+            if search.is_for_files():
+                return search.files()
+            candidates = search.candidates()
+        # Nor a re-ranking model.
+        return search.ranked(candidates, settings.plan().rerank_top_n)
 
     def close(self) -> None:
         """Close the connections. Closing twice is harmless; searching afterwards raises RuntimeError."""
         self._connections.close()
-        self._chunks.close()
+
+
+class _Candidates(NamedTuple):
+    chunks: list[ScoredChunk]
+    frequencies: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -95,23 +105,28 @@ class _Search:
     vector: NDArray[np.float32] | None
     settings: RetrievalSettings
 
-    def results(self) -> list[ScoredChunk]:
+    def is_for_files(self) -> bool:
+        """Whether whole files are wanted."""
+        mode = self.settings.retrieval_mode
+        return asks_for_files(self.query) if mode == "auto_routed" else mode != "chunks"
+
+    def files(self) -> list[ScoredChunk]:
+        """The best files."""
         mode, plan = self.settings.retrieval_mode, self.settings.plan()
-        routed = mode == "auto_routed"
-        if mode == "chunks" or (routed and not asks_for_files(self.query)):
-            return self.chunks(plan.rerank_top_n)
         files: list[tuple[str, float]] = []
         if mode != "files_via_content":
             files = files_by_metadata(
                 self.connection, self.collection, self.query, self.settings.filters, plan.files_top_k
             )
         # Where no metadata speaks of what is asked, the contents may.
-        if not files or (routed and not names_a_file(files)):
-            everything = None if plan.rerank_top_n is None else plan.dense_top_k + plan.sparse_top_k
-            files = files_of_chunks(self.chunks(everything), plan.files_top_k)
+        if not files or (mode == "auto_routed" and not names_a_file(files)):
+            candidates = self.candidates()
+            ranked = self.ranked(candidates, None if plan.rerank_top_n is None else len(candidates.chunks))
+            files = files_of_chunks(ranked, plan.files_top_k)
         return whole_files(self.connection, self.collection, files)
 
-    def chunks(self, rerank_top_n: int | None) -> list[ScoredChunk]:
+    def candidates(self) -> _Candidates:
+        """The best chunks before re-ranking."""
         plan = self.settings.plan()
         found = self.searcher._chunks.find(
             self.connection,
@@ -124,9 +139,13 @@ class _Search:
             alpha=plan.alpha,
             cutoff=self.settings.dense_similarity_cutoff,
             filters=self.settings.filters,
-            count=rerank_top_n is not None,
+            count=plan.rerank_top_n is not None,
         )
-        chunks = chunks_by_sequence(self.connection, found.scores)
-        if rerank_top_n is None:
-            return chunks
-        return self.searcher._reranker.rerank(self.query, chunks, rerank_top_n, frequencies=found.frequencies)
+        return _Candidates(chunks_by_sequence(self.connection, found.scores), found.frequencies)
+
+    def ranked(self, candidates: _Candidates, top_n: int | None) -> list[ScoredChunk]:
+        """The candidates ranked anew; as they are where `top_n` is None."""
+        if top_n is None:
+            return candidates.chunks
+        chunks, frequencies = candidates
+        return self.searcher._reranker.rerank(self.query, chunks, top_n, frequencies=frequencies)

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
-from llama_cloud_ext.local.retrieval.chunk_store import Collection
+from llama_cloud_ext.local.retrieval.chunk_collection import Collection
 
 if TYPE_CHECKING:
     import numpy as np

@@ -47,6 +47,24 @@ def timed(names: Iterable[str], texts_of: Callable[[], Iterable[str]]) -> dict[s
     return {"seconds": returned_at - started_at, "returned_at": returned_at, "arrived": arrived, "error": error}
 
 
+def counted(base_url: str, call: Callable[[], object]) -> dict[str, Any]:
+    """Run a call; tell how long it took, how many requests it made, and the error that it raised."""
+    begin(base_url, {})
+    error = None
+    start = time.perf_counter()
+    try:
+        call()
+    except Exception as raised:
+        sys.stderr.write(f"{raised!r}\n")
+        error = type(raised).__name__
+    return {"seconds": time.perf_counter() - start, "error": error, "requests": _requests(base_url)}
+
+
+def _requests(base_url: str) -> int:
+    with urllib.request.urlopen(base_url + "/_stats", timeout=10) as response:  # noqa: S310 - loopback
+        return int(json.load(response)["requests"])
+
+
 def peak_memory(call: Callable[[], object]) -> dict[str, Any]:
     """Run a call; tell how many MiB above what this process held before it its peak was."""
     before = _start_a_new_peak()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import managed_index
 import measured
 
 from llama_cloud_ext import LlamaParseReader
@@ -132,8 +133,21 @@ def median_seconds(call: Callable[[], object], times: int = 5) -> float:
     return statistics.median(durations)
 
 
+def index_class() -> type:
+    """The index class, imported when it is measured."""
+    from llama_cloud_ext import LlamaCloudIndex
+
+    return LlamaCloudIndex
+
+
 if __name__ == "__main__":
     os.environ.pop("LLAMA_CLOUD_BASE_URL", None)
     measured.run(
-        many=many, many_skipping=many_skipping, directory=directory, upload=upload, documents=documents, local=local
+        many=many,
+        many_skipping=many_skipping,
+        directory=directory,
+        upload=upload,
+        documents=documents,
+        local=local,
+        **managed_index.tasks(index_class),
     )

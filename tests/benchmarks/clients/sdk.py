@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import managed_index
 import measured
 from llama_cloud import AsyncLlamaCloud
 
@@ -40,5 +41,12 @@ def upload(base_url: str, warm_up: str, scenario: dict[str, Any], path: str) -> 
     return measured.peak_memory(lambda: asyncio.run(parse_all(base_url, [path], 1)))
 
 
+def index_class() -> type:
+    """The index class that comes with it, imported when it is measured: it needs llama-index-core."""
+    from llama_cloud.lib.index import LlamaCloudIndex
+
+    return LlamaCloudIndex
+
+
 if __name__ == "__main__":
-    measured.run(many=many, upload=upload)
+    measured.run(many=many, upload=upload, **managed_index.tasks(index_class))

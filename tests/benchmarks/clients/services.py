@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import managed_index
 import measured
 
 warnings.simplefilter("ignore")
@@ -50,5 +51,12 @@ def upload(base_url: str, warm_up: str, scenario: dict[str, Any], path: str) -> 
     return measured.peak_memory(lambda: texts(base_url, [path], 1))
 
 
+def index_class() -> type:
+    """The index class, imported when it is measured."""
+    from llama_cloud_services.index import LlamaCloudIndex
+
+    return LlamaCloudIndex
+
+
 if __name__ == "__main__":
-    measured.run(many=many, directory=directory, upload=upload)
+    measured.run(many=many, directory=directory, upload=upload, **managed_index.tasks(index_class))
