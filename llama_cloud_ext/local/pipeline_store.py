@@ -369,7 +369,19 @@ class PipelineStore:
         """How many files are in which status."""
         return self._counts("pipeline_files", "pipeline_id = ?", [pipeline_id])
 
-    # -- what failed --------------------------------------------------------------------------------------------
+    # -- both ---------------------------------------------------------------------------------------------------
+
+    def counts(self, pipeline_id: str) -> Future[dict[str, int]]:
+        """How many documents and files are in which status, all as of one moment."""
+        select = (
+            "SELECT status, SUM(number) FROM ("
+            "SELECT status, COUNT(*) AS number FROM pipeline_documents WHERE pipeline_id = ?1 GROUP BY status "
+            "UNION ALL SELECT status, COUNT(*) FROM pipeline_files WHERE pipeline_id = ?1 GROUP BY status) "
+            "GROUP BY status"
+        )
+        return self._database.read(
+            lambda connection: {row[0]: row[1] for row in connection.execute(select, (pipeline_id,))}
+        )
 
     def failures(self, pipeline_id: str, limit: int) -> Future[list[tuple[str, str, str]]]:
         """Documents and files that failed: "document" or "file", its id, and the reason."""

@@ -132,9 +132,8 @@ async def pipeline_status(request: Request) -> Response:
     full = flag(request, "full_details")
 
     async def look() -> str:
-        documents = await wait_for(cloud.pipelines.document_counts(pipeline.id))
-        files = await wait_for(cloud.pipelines.file_counts(pipeline.id))
-        return overall_status({key: documents.get(key, 0) + files.get(key, 0) for key in {*documents, *files}})
+        counts = await wait_for(cloud.pipelines.counts(pipeline.id))
+        return overall_status(counts)
 
     status = await settled(look, cloud.ingestion.ends, lambda now: now not in PENDING, lambda _: pipeline.updated_at)
     limit = MOST_FAILURES if full else SHOWN_FAILURES

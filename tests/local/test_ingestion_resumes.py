@@ -56,7 +56,7 @@ class Folder:
 
     def wait_for(self, least: int) -> None:
         """Wait until so many are ingested."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (count := self.count("SUCCESS")) < least:
             assert time.monotonic() < deadline, f"{count} of {least}"
             time.sleep(0.01)
@@ -101,8 +101,8 @@ def pieces(number: int) -> list[str]:
 
 
 async def done(data: Path, path: str) -> None:
-    """Wait until a pipeline is ingested, by a process that only looks."""
-    async with local_client(data, embed_model=LetterEmbedding()) as client:
+    """Wait until a pipeline is ingested."""
+    async with local_client(data, embed_model=SlowLetters()) as client:
         assert await ingested(client, path, within=60) == "SUCCESS"
 
 
@@ -116,6 +116,7 @@ async def test_kill_in_the_middle(tmp_path: Path) -> None:
         worker.kill()
     assert folder.count("SUCCESS") < 306, "it was killed too late"
     with IngestionWorker(data, path, delay=0.1) as second:
+        second.wait_until_ready()
         folder.wait_for(folder.count("SUCCESS") + 20)
         second.kill()
     started = time.monotonic()
@@ -143,7 +144,7 @@ async def test_two_processes_share_the_work(tmp_path: Path) -> None:
 
 async def test_closing_in_the_middle(tmp_path: Path) -> None:
     """Ensure an orderly end leaves nothing IN_PROGRESS, counts no attempt, and the next start goes on."""
-    model = LetterEmbedding()
+    model = SlowLetters()
     async with local_client(tmp_path, embed_model=model) as client:
         path = await pipeline(client, transform_config=TRANSFORM)
         model.gate.clear()
@@ -158,7 +159,7 @@ async def test_closing_in_the_middle(tmp_path: Path) -> None:
     model.gate.set()
     await done(tmp_path, path)
     folder.check(range(200), 1)
-    async with local_client(tmp_path, embed_model=LetterEmbedding()) as client:
+    async with local_client(tmp_path, embed_model=SlowLetters()) as client:
         assert len(await chunks(client, path, file_id)) == 2
 
 

@@ -138,17 +138,7 @@ def shortest():
 def test_serve_with_models(tmp_path: Path) -> None:
     """Ensure the command line takes models of a module in the current folder: a class, or a function that makes one."""
     (tmp_path / "mymodels.py").write_text(MODELS)
-    command = [
-        "serve",
-        "--data",
-        "data",
-        "--port",
-        "0",
-        "--embed-model",
-        "mymodels:Mine",
-        "--reranker",
-        "mymodels:shortest",
-    ]
+    models = ["--embed-model", "mymodels:Mine", "--reranker", "mymodels:shortest"]
     process = subprocess.Popen(
         [Path(sys.executable).with_name("llama-cloud-ext"), "serve", "--data", "data", "--port", "0", *models],
         stdout=subprocess.PIPE,

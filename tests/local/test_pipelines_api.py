@@ -439,3 +439,16 @@ async def test_deleted_while_it_is_ingested(tmp_path: Path) -> None:
         1,
         0,
     ]
+
+
+async def test_status_is_of_one_moment(tmp_path: Path) -> None:
+    """Ensure no answer takes the documents of one moment for those of another, in which their files failed."""
+    model = LetterEmbedding()
+    async with local_client(tmp_path, embed_model=model) as client:
+        path = await pipeline(client)
+        file_id = await add_file(client, path, b"Wombats dig.")
+        assert await ingested(client, path) == "SUCCESS"
+        for attempt in range(10):
+            model.broken = attempt % 2 == 0
+            await client.put(f"{path}/files/{file_id}", json={"custom_metadata": {"attempt": attempt}})
+            assert await ingested(client, path) == ("ERROR" if model.broken else "SUCCESS")
