@@ -75,7 +75,7 @@ def ask(
         _report(done, quiet)
         nodes = _retrieve(created, question, top)
         if model is not None:
-            _print_answer(created, model, question, top, as_json)
+            _print_answer(created, model, question, nodes, as_json)
         print_passages(nodes, as_json=as_json)
     if done.failures and not (done.added or done.updated or done.unchanged):
         raise typer.Exit(1)
@@ -106,6 +106,8 @@ PASSAGES = {"mode": "auto", "chunk_size": 256, "chunk_overlap": 32}
 """Tokens of a passage: about what a person reads at a glance."""
 
 _NOISE = [FINGERPRINT]
+# Tokens: more than a passage has, so that none is split into sources of different numbers.
+_WHOLE_PASSAGE = 4096
 
 
 def _retrieve(index: LlamaCloudIndex, question: str, top: int) -> list[NodeWithScore]:
@@ -117,9 +119,11 @@ def _settings(top: int) -> dict[str, Any]:
     return {**SEARCH, "dense_similarity_top_k": wide, "sparse_similarity_top_k": wide, "rerank_top_n": top}
 
 
-def _print_answer(index: LlamaCloudIndex, model: Any, question: str, top: int, as_json: bool) -> None:
+def _print_answer(index: LlamaCloudIndex, model: Any, question: str, nodes: list[NodeWithScore], as_json: bool) -> None:
+    """From the very passages that are printed, so that the numbers of its citations are theirs."""
     from llama_index.core.query_engine import CitationQueryEngine
+    from llama_index.core.schema import QueryBundle
 
-    engine = CitationQueryEngine(index.as_retriever(**_settings(top)), llm=model)
-    answer = str(engine.query(question))
+    engine = CitationQueryEngine(index.as_retriever(), llm=model, citation_chunk_size=_WHOLE_PASSAGE)
+    answer = str(engine.synthesize(QueryBundle(question), nodes))
     typer.echo(json.dumps({"answer": answer}, ensure_ascii=False) if as_json else f"{answer}\n")

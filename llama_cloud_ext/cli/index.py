@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -136,7 +137,12 @@ def retrieve(
     ] = None,
     filters: Annotated[
         list[str] | None,
-        typer.Option("--filter", metavar="KEY=VALUE", help="Only nodes with this in their metadata. May be repeated."),
+        typer.Option(
+            "--filter",
+            metavar="KEY=VALUE",
+            help="Only nodes with this in their metadata: a number, true, false or text; text that looks like another "
+            "of these in double quotes. May be repeated.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON record a line, one a passage.")] = False,
     project: Project = None,
@@ -175,10 +181,11 @@ def _filters(pairs: list[str]) -> dict[str, Any] | None:
 
 
 def _typed(text: str) -> str | int | float:
-    """Numbers are numbers: metadata keeps them so, and 2024 is not "2024"."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    """What JSON has a form for is what it says, as 2024 is not "2024" in metadata; anything else is text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    if isinstance(value, float) and not math.isfinite(value):
+        return text
+    return value if isinstance(value, str | int | float) else text

@@ -50,6 +50,9 @@ _FEW = 8
 # Reasons are asked for one by one; nobody reads more of them than this. The others are named without.
 _MOST_REASONS = 200
 _REQUESTS_AT_ONCE = 8
+# Counts that know of fewer documents than are waited for may lag behind what was just accepted, and would pass for the
+# end; or somebody has deleted some, so that the patience has an end.
+_COUNTS_LAG = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 _FAILED = ("ERROR", "CANCELLED")
 
@@ -240,9 +243,18 @@ class _Looking:
         if not ids:
             return []
         if len(ids) > _FEW:
-            return [await self.watch(counts, self._found.pipeline_id)]
+            return [await self._counted(counts, len(set(ids)))]
         job_ids = [f"{self._found.pipeline_id}/{one}" for one in ids]
         return list(await asyncio.gather(*(self.watch(single, job_id) for job_id in job_ids)))
+
+    async def _counted(self, counts: JobKind, fewest: int) -> JobRecord:
+        record = await self.watch(counts, self._found.pipeline_id)
+        for pause in _COUNTS_LAG:
+            if sum(as_integer(count) or 0 for count in as_mapping(record.get("counts")).values()) >= fewest:
+                break
+            await asyncio.sleep(pause)
+            record = await self.watch(counts, self._found.pipeline_id)
+        return record
 
 
 def _has_failures(record: JobRecord) -> bool:

@@ -100,7 +100,7 @@ def test_every_wait_has_a_deadline() -> None:
         started = time.monotonic()
         with pytest.raises(JobDeadlineError) as caught:
             call()
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 3
         assert caught.value.job_id == "i-1"
 
 
@@ -120,7 +120,7 @@ def test_the_end_of_an_ingestion_is_noticed_soon() -> None:
         return {"status": "IN_PROGRESS"} if "status" in step and time.monotonic() - started < 0.5 else None
 
     ScriptedIndex(fault=fault).index(None, id="i-1").insert(Document(id_="d", text="x"))
-    assert time.monotonic() - started < 1.4
+    assert time.monotonic() - started < 2
 
 
 # Errors

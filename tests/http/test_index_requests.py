@@ -163,6 +163,15 @@ def test_waiting_costs_the_same_for_any_number(count: int) -> None:
     assert set(service.steps) == {"document counts", "status"}
 
 
+def test_counts_that_lag_behind_are_not_the_end() -> None:
+    """Ensure counts that do not know yet of what was just sent are looked at again, before and after they fill."""
+    late = [{"counts": {}}, {"counts": {"SUCCESS": 3}}, {"counts": {"SUCCESS": 3, "NOT_STARTED": 17}}]
+    service = ScriptedIndex(fault=lambda step, request: late.pop(0) if step == "document counts" and late else None)
+    service.documents = {document.id_: {"id": document.id_} for document in documents(20)}
+    service.index(None, id="i-1").wait_for_completion(doc_ids=list(service.documents), timeout=30)
+    assert service.steps["document counts"] == 4
+
+
 def test_refresh_of_many_lists_instead_of_asking_for_each() -> None:
     """Ensure comparing a thousand documents takes a page of the list for each hundred."""
     service = ScriptedIndex()
@@ -539,7 +548,7 @@ def test_pictures_are_fetched_side_by_side() -> None:
     )
     started = time.monotonic()
     nodes = shown(service)
-    assert time.monotonic() - started < 0.6
+    assert time.monotonic() - started < 1, "one after the other they take 1.5 s"
     assert 8 <= most <= 16
     pictures = [node.node for node in nodes if isinstance(node.node, ImageNode)]
     assert [node.metadata["page_number"] for node in pictures] == [*range(1, 21), *range(1, 11)]

@@ -357,8 +357,8 @@ def planets(local: Path) -> Path:
     from llama_index.core import Document
 
     facts: list[tuple[str, dict[str, Any]]] = [
-        ("Earth", {"number": 3, "kind": "rock", "density": 5.5, "note": "a=b"}),
-        ("Mars", {"number": 4, "kind": "rock", "density": 3.9, "note": "red"}),
+        ("Earth", {"number": 3, "kind": "rock", "density": 5.5, "note": "a=b", "water": True}),
+        ("Mars", {"number": 4, "kind": "rock", "density": 3.9, "note": "4"}),
         ("Jupiter", {"number": 5, "kind": "gas", "density": 1.3, "note": "big"}),
     ]
     documents = [Document(id_=name, text=f"{name} is a planet.", metadata=known) for name, known in facts]
@@ -374,13 +374,18 @@ def planets(local: Path) -> Path:
         (["number=4"], {"Mars"}),
         (["density=1.3"], {"Jupiter"}),
         (["note=a=b"], {"Earth"}),
+        (["note=4"], set()),
+        (['note="4"'], {"Mars"}),
+        (["water=true"], {"Earth"}),
+        (["note=NaN"], set()),
+        (["note=[1]"], set()),
         (["kind=rock", "number=3"], {"Earth"}),
         (["kind=gas", "number=3"], set()),
     ],
-    ids=str,
+    ids=lambda given: " ".join(given) or "none" if isinstance(given, list) else "",
 )
 def test_filters_of_the_command_line(planets: Path, filters: list[str], expected: set[str]) -> None:
-    """Ensure KEY=VALUE filters by text and by number, and that several must all hold."""
+    """Ensure KEY=VALUE filters by text, number and truth, quotes make text of it, and several must all hold."""
     options = [word for one in filters for word in ("--filter", one)]
     code, out, _ = _run("retrieve", "planets", "planet", "--top", 9, *options, "--json", "--local", planets)
     assert code == 0

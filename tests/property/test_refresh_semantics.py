@@ -7,7 +7,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from llama_index.core import Document
 
@@ -85,7 +85,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"local:{tmp_path_factory.mktemp('refresh') / 'cloud'}"
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None)
 @given(st.lists(versions, min_size=1, max_size=3))
 def test_refresh_against_local_llamacloud(address: str, history: list[dict[str, Any]]) -> None:
     """Ensure the same of local LlamaCloud, which adds to metadata what it knows."""

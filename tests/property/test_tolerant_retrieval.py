@@ -138,6 +138,7 @@ def test_every_field_may_be_anything(value: Any) -> None:
             assert "The last one." in [node.text for node in nodes if not isinstance(node.node, ImageNode)]
 
 
+@settings(max_examples=100, deadline=None)
 @given(junk)
 def test_any_junk_instead_of_an_answer_reads(answer: Any) -> None:
     """Ensure an answer that is nothing that was expected finds nothing."""
@@ -146,7 +147,7 @@ def test_any_junk_instead_of_an_answer_reads(answer: Any) -> None:
     look_at(service.retriever_of(None, id="i-1", retry_budget=0).retrieve("x"))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(changes(RECORD))
 def test_any_record_of_a_document_reads(where: list[tuple[tuple[Any, ...], Any]]) -> None:
     """Ensure any mutated record becomes Documents, and compares with what would be sent."""
