@@ -131,7 +131,7 @@ class IngestionRunner:
                 else:
                     self._ingest_file(task)
         except Exception:
-            # Only the database can fail here. If it does so again, the lease expires once this process has no other work.
+            # Only the database can fail here. If it does so again, the lease expires when there is no other work.
             if not self._closing:
                 logger.exception("an ingestion of the local LlamaCloud was interrupted")
                 time.sleep(POLL_SECONDS)
