@@ -376,8 +376,8 @@ class PipelineStore:
         select = (
             "SELECT status, SUM(number) FROM ("
             "SELECT status, COUNT(*) AS number FROM pipeline_documents WHERE pipeline_id = ?1 GROUP BY status "
-            "UNION ALL SELECT status, COUNT(*) FROM pipeline_files WHERE pipeline_id = ?1 GROUP BY status"
-            ") GROUP BY status"
+            "UNION ALL SELECT status, COUNT(*) FROM pipeline_files WHERE pipeline_id = ?1 GROUP BY status) "
+            "GROUP BY status"
         )
         return self._database.read(
             lambda connection: {row[0]: row[1] for row in connection.execute(select, (pipeline_id,))}
