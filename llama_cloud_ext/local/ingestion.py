@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,11 +95,12 @@ class IngestionRunner:
         renewed = time.monotonic()
         while not self._closing:
             try:
-                while self._claim():
-                    pass
+                # First, or a process that was suspended would take its own work for somebody's who has gone.
                 if self._running and time.monotonic() - renewed >= RENEWAL_SECONDS:
                     renewed = time.monotonic()
                     self._queue.renew(LEASE_SECONDS).result()
+                while self._claim():
+                    pass
             except Exception:
                 logger.exception("the ingestion queue of the local LlamaCloud could not be read; trying again")
                 time.sleep(POLL_SECONDS)
@@ -129,9 +131,12 @@ class IngestionRunner:
                 else:
                     self._ingest_file(task)
         except Exception:
-            # Only the database can fail here; the lease expires and the work is done again.
+            # Only the database can fail here. If it does so again, the lease expires when there is no other work.
             if not self._closing:
                 logger.exception("an ingestion of the local LlamaCloud was interrupted")
+                time.sleep(POLL_SECONDS)
+                with suppress(Exception):
+                    self._queue.give_back(task).result()
         finally:
             with self._lock:
                 self._running -= 1
@@ -147,7 +152,7 @@ class IngestionRunner:
     def _split(self, pipeline: PipelineRecord, document: DocumentRecord) -> Ingested:
         outcome = Ingested(document)
         if document.attempts > MOST_ATTEMPTS:
-            outcome.error = f"the process was killed {MOST_ATTEMPTS} times while ingesting this document"
+            outcome.error = f"ingesting this document was interrupted {MOST_ATTEMPTS} times; it may end the process"
             return outcome
         return _caught(outcome, lambda: self._chunks(pipeline, document))
 
@@ -179,6 +184,8 @@ class IngestionRunner:
                 good[0].error = _explained(error)
                 return
             for outcome in good:
+                if self._closing:  # nothing of this will be written any more
+                    return
                 self._embed([outcome])
             return
         start = 0
@@ -201,7 +208,7 @@ class IngestionRunner:
     def _parse(self, task: FileTask) -> ParsedFile | str:
         """What is in the file, or the reason why nothing is."""
         if task.file.attempts > MOST_ATTEMPTS:
-            return f"DOCUMENT_TOO_LARGE: the process was killed {MOST_ATTEMPTS} times while parsing this file"
+            return f"DOCUMENT_TOO_LARGE: parsing was interrupted {MOST_ATTEMPTS} times; it may end the process"
         try:
             return parse_pipeline_file(
                 task.file,

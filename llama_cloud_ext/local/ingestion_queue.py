@@ -181,6 +181,18 @@ class IngestionQueue:
 
         return self._database.write(work)
 
+    def give_back(self, task: DocumentBatch | FileTask) -> Future[None]:
+        """Put what was not finished back in the queue. It counts as an attempt."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            if isinstance(task, FileTask):
+                self._put_back(connection, FILES, task.file.sequence, task.file.version, attempts=1)
+                return
+            for document in task.documents:
+                self._put_back(connection, DOCUMENTS, document.sequence, document.version, attempts=1)
+
+        return self._database.write(work)
+
     def finish_documents(self, pipeline: PipelineRecord, outcomes: Sequence[Ingested]) -> Future[None]:
         """Write the chunks of documents, and say how they ended, all at once.
 
@@ -235,11 +247,13 @@ class IngestionQueue:
         select = f"SELECT 1 FROM {table} WHERE sequence = ? AND version = ? AND owner = ? AND status = ?"  # noqa: S608 - a name of ours
         return connection.execute(select, (sequence, version, self._owner, IN_PROGRESS)).fetchone() is not None
 
-    def _put_back(self, connection: sqlite3.Connection, table: str, sequence: int, version: int) -> None:
+    def _put_back(
+        self, connection: sqlite3.Connection, table: str, sequence: int, version: int, *, attempts: int = 0
+    ) -> None:
         connection.execute(
-            f"UPDATE {table} SET status = ?, owner = NULL, lease_expires = NULL, attempts = attempts - 1 "  # noqa: S608 - a name of ours
+            f"UPDATE {table} SET status = ?, owner = NULL, lease_expires = NULL, attempts = attempts - 1 + ? "  # noqa: S608 - a name of ours
             "WHERE sequence = ? AND version = ? AND owner = ? AND status = ?",
-            (NOT_STARTED, sequence, version, self._owner, IN_PROGRESS),
+            (NOT_STARTED, attempts, sequence, version, self._owner, IN_PROGRESS),
         )
 
     def _end(self, connection: sqlite3.Connection, table: str, sequence: int, error: str | None) -> None:

@@ -251,14 +251,14 @@ async def test_a_document_that_kills_its_process_fails_in_the_end(
         assert await ingested(client, path) == "PARTIAL_SUCCESS"
         (error,) = (await status_of(client, path))["error"]
         assert error["job_id"] == "d0"
-        assert error["message"] == f"the process was killed {MOST_ATTEMPTS} times while ingesting this document"
+        assert error["message"].startswith(f"ingesting this document was interrupted {MOST_ATTEMPTS} times")
         await client.post(f"{path}/sync")
         assert await ingested(client, path) == "SUCCESS", "a sync tries it from the beginning"
 
 
 async def test_a_database_that_fails_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ensure what could not be written is ingested again, and does not count as done."""
-    monkeypatch.setattr("llama_cloud_ext.local.ingestion.LEASE_SECONDS", 0.3)
+    """Ensure what could not be written is ingested again without waiting for a lease, and does not count as done."""
+    monkeypatch.setattr("llama_cloud_ext.local.ingestion.LEASE_SECONDS", 600.0)
     failures = iter([sqlite3.OperationalError("disk I/O error")])
     write = IngestionQueue._write
 

@@ -1,0 +1,58 @@
+"""What local LlamaCloud asks its database all the time is answered by indexes, however much is in there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llama_cloud_ext.local.database import Database
+from llama_cloud_ext.local.ingestion_queue import IngestionQueue
+from llama_cloud_ext.local.pipeline_records import NewDocument
+from llama_cloud_ext.local.pipeline_store import PipelineStore
+
+Ask = Callable[[PipelineStore, IngestionQueue], Future[Any]]
+ASKED: dict[str, Ask] = {
+    "claim": lambda _, queue: queue.claim(5.0, gone=["a"], alive=["b"]),
+    "other owners": lambda _, queue: queue.other_owners(),
+    "renewal": lambda _, queue: queue.renew(5.0),
+    "release": lambda _, queue: queue.release(),
+    "status": lambda store, _: store.counts("p"),
+    "failures": lambda store, _: store.failures("p", 20),
+    "documents": lambda store, _: store.documents("p", file_id=None, direct_only=False, skip=9, limit=9),
+    "direct documents": lambda store, _: store.documents("p", file_id=None, direct_only=True, skip=9, limit=9),
+    "a document": lambda store, _: store.document("p", ["a", "b"]),
+    "document counts": lambda store, _: store.document_counts("p"),
+    "direct counts": lambda store, _: store.document_counts("p", direct_only=True),
+    "a file's counts": lambda store, _: store.document_counts("p", file_id="f"),
+    "files": lambda store, _: store.files("p", offset=9, limit=9),
+    "file counts": lambda store, _: store.file_counts("p"),
+}
+
+
+@pytest.mark.parametrize("asked", list(ASKED))
+def test_indexes_answer(tmp_path: Path, asked: str) -> None:
+    """Ensure nothing goes through a whole table, and no page of a list has everything sorted for it."""
+    database = Database(tmp_path / "test.sqlite3")
+    store, queue = PipelineStore(database), IngestionQueue(database, "me", "model")
+    made = store.save("a", {}).result()
+    assert made is not None
+    store.put_documents(made.id, [NewDocument("d", "Wombats dig.", {}, [], [], None)]).result()
+    statements: list[str] = []
+    database.read(lambda connection: connection.set_trace_callback(statements.append)).result()
+    ASKED[asked](store, queue).result()
+    database.read(lambda connection: connection.set_trace_callback(None)).result()
+    asked_for = [statement for statement in statements if not statement.startswith(("BEGIN", "COMMIT"))]
+    assert asked_for
+    for statement in asked_for:
+        plan = " / ".join(
+            database.read(
+                lambda connection, sql=statement: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+            ).result()
+        )
+        assert "SCAN pipeline" not in plan, (statement, plan)
+        assert "FOR ORDER BY" not in plan, (statement, plan)
+    database.close()
