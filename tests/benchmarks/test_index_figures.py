@@ -13,6 +13,7 @@ from tests.benchmarks.measurements import QUERIES, document_file
 from tests.benchmarks.retrieval import sampled_queries
 
 DOCUMENTS = 1000
+ROUNDS = 5
 MOST_MILLISECONDS = 3
 """What a query may take beyond the server's own time."""
 
@@ -68,15 +69,13 @@ def test_waiting_for_many_documents_costs_few_requests(filled: Filled) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_query_is_one_request_and_little_more(filled: Filled) -> None:
-    """Ensure a query costs one request, and at most 3 ms over the same request with nothing around it (median)."""
-    queries = sampled_queries(QUERIES)
-    over = []
-    # The best of three: other processes may disturb one.
-    for _ in range(3):
-        answer = filled.measured("index_queries", queries=queries)
-        assert answer["requests"] == QUERIES
-        over.append(answer["over_ms"])
-    assert min(over) <= MOST_MILLISECONDS, over
+    """Ensure a query costs one request, and in the median at most 3 ms over the same request with nothing around it.
+
+    Each query's fastest of five counts: this is about the client's own work, not about what else the machine does.
+    """
+    answer = filled.measured("index_queries", queries=sampled_queries(QUERIES), rounds=ROUNDS)
+    assert answer["requests"] == QUERIES * ROUNDS
+    assert answer["over_ms"] <= MOST_MILLISECONDS, answer
 
 
 @pytest.mark.timeout(300)
