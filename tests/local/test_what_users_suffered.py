@@ -42,7 +42,7 @@
 - an ambiguous project raises with the candidates:
   `test_index_requests.py::test_an_ambiguous_project_raises_with_the_candidates`
 - the documentation works: `test_readme.py::test_every_python_block_runs`,
-  `test_docstrings.py::test_examples_of_a_module_run`
+  `test_docstrings.py::test_interactive_examples_of_a_module_run`, `test_docstrings.py::test_a_fenced_example_runs`
 
 What they asked for:
 
