@@ -71,7 +71,11 @@ def serve_to_parent(config: uvicorn.Config, port: int = 0, *, until_stdin_closes
         port: The port; 0 for any free one.
         until_stdin_closes: Whether to end when the parent process does.
     """
-    listener = socket.create_server(("127.0.0.1", port), backlog=512)
+    # With its protocol, so that asyncio knows it for TCP and switches Nagle's algorithm off.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(512)
     config.load()
     server = uvicorn.Server(config)
     if until_stdin_closes:

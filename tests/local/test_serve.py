@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import textwrap
@@ -81,6 +82,17 @@ def test_faults_reach_the_wire(tmp_path: Path) -> None:
                 with pytest.raises(error):
                     httpx.get(f"{url}/api/v1/projects")
             assert process.poll() is None
+
+
+def test_answers_do_not_wait_for_acknowledgements(tmp_path: Path) -> None:
+    """Ensure answers on a kept connection leave at once: Nagle's algorithm would hold each back for 40 ms."""
+    with served(tmp_path) as (_, url), httpx.Client(base_url=url) as client:
+        seconds = []
+        for _ in range(40):
+            started = time.perf_counter()
+            client.get("/api/v1/projects").raise_for_status()
+            seconds.append(time.perf_counter() - started)
+        assert statistics.median(seconds) < 0.03
 
 
 def test_key_is_required_where_one_is_set(tmp_path: Path) -> None:
