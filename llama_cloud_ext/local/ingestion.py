@@ -110,9 +110,7 @@ class IngestionRunner:
     def _claim(self) -> bool:
         if self._closing or self._running >= self._most:
             return False
-        fates = {owner: self._owner.fate_of(owner) for owner in self._queue.other_owners().result()}
-        gone = [owner for owner, fate in fates.items() if fate == "gone"]
-        alive = [owner for owner, fate in fates.items() if fate == "alive"]
+        gone, alive = self._owner.fates_of(self._queue.other_owners().result())
         task = self._queue.claim(LEASE_SECONDS, gone=gone, alive=alive).result()
         if task is None:
             return False

@@ -138,9 +138,7 @@ class JobRunner:
     def _claim(self) -> bool:
         if self._closing or len(self._running) >= self._slots:
             return False
-        others = {owner: self._owner.fate_of(owner) for owner in self._store.other_owners(self._owner.id).result()}
-        gone = [owner for owner, fate in others.items() if fate == "gone"]
-        alive = [owner for owner, fate in others.items() if fate == "alive"]
+        gone, alive = self._owner.fates_of(self._store.other_owners(self._owner.id).result())
         job = self._store.claim_job(self._owner.id, LEASE_SECONDS, gone=gone, alive=alive).result()
         if job is None:
             return False

@@ -11,6 +11,7 @@ import contextlib
 import os
 import uuid
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -84,6 +85,12 @@ class Owner:
             return "gone"
         finally:
             os.close(descriptor)
+
+    def fates_of(self, owners: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Which of some other owners are gone, and which live; of the rest nothing is known."""
+        fates = {owner: self.fate_of(owner) for owner in owners}
+        gone = [owner for owner, fate in fates.items() if fate == "gone"]
+        return gone, [owner for owner, fate in fates.items() if fate == "alive"]
 
     def close(self) -> None:
         """Stop being an owner; leases must have been released before."""
