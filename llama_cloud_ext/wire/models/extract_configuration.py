@@ -94,7 +94,8 @@ def _target_needs_a_tier(settings: ExtractSettings) -> str | None:
     if target in (None, "per_doc") or settings.tier not in ("agentic_plus", "turbo"):
         return None
     return (
-        f"extraction_target={target!r} cannot be had with tier={settings.tier!r}: use tier='agentic' or 'cost_effective'"
+        f"extraction_target={target!r} cannot be had with tier={settings.tier!r}: "
+        "use tier='agentic' or tier='cost_effective'"
     )
 
 
