@@ -51,11 +51,7 @@ if TYPE_CHECKING:
     from llama_cloud_ext.parse.result import ParseResult
     from llama_cloud_ext.parse.tables import Table
     from llama_cloud_ext.progress import Progress
-    from llama_cloud_ext.wire.models.parse_configuration import (
-        ProcessingControl,
-        ProcessingOptions,
-        WebhookConfiguration,
-    )
+    from llama_cloud_ext.wire.models.parse_configuration import ProcessingControl, ProcessingOptions
     from llama_cloud_ext.wire.models.parse_groups import (
         AgenticOptions,
         CropBox,
@@ -64,6 +60,7 @@ if TYPE_CHECKING:
         PageRanges,
     )
     from llama_cloud_ext.wire.models.retrieval import PresetRetrievalParams, ReRankConfig, RetrieverPipeline
+    from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
 
 __version__ = "0.1.0"
 
@@ -93,7 +90,7 @@ _HOME = {
     "ProcessingOptions": "wire.models.parse_configuration",
     "Progress": "progress",
     "Table": "parse.tables",
-    "WebhookConfiguration": "wire.models.parse_configuration",
+    "WebhookConfiguration": "wire.models.webhooks",
 }
 
 __all__ = [
