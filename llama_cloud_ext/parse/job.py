@@ -9,7 +9,7 @@ from typing import Any
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.jobs.handle import JobHandle
 from llama_cloud_ext.jobs.pipeline import CreatedJob
-from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.wire.job_slots import JobSlots

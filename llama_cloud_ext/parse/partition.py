@@ -14,8 +14,8 @@ from itertools import chain, count, islice
 from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, JobFailedError, LlamaCloudError, PartialFailureError
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.assets import IMAGES, OUTPUT_PDF, XLSX, stored_assets
-from llama_cloud_ext.parse.metadata import SourceIdentity
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.parse.target_pages import format_target_pages, parse_target_pages

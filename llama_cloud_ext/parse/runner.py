@@ -10,8 +10,8 @@ from typing import Any
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, LlamaCloudError
 from llama_cloud_ext.jobs.files_runner import FilesRunner
 from llama_cloud_ext.jobs.pipeline import CreatedJob
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.job import ParseJob
-from llama_cloud_ext.parse.metadata import SourceIdentity
 from llama_cloud_ext.parse.partition import parse_in_parts
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
 from llama_cloud_ext.parse.prefetch import Key, ReaderState

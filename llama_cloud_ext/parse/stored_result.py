@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import Self
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.wire import io_loop
 from llama_cloud_ext.wire.models.parse_response import ParseResponse
 

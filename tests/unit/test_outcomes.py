@@ -8,8 +8,8 @@ import pytest
 
 from llama_cloud_ext.errors import FailedItem, JobFailedError, PartialFailureError
 from llama_cloud_ext.jobs.outcomes import Outcomes
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.events import parse_event
-from llama_cloud_ext.parse.metadata import SourceIdentity
 from llama_cloud_ext.parse.result import ParseResult
 
 
