@@ -161,10 +161,12 @@ class ExtractCreateRecovery:
     Args:
         connection: Where the create was sent.
         body: The request's body: the job has its `file_input`, and what it says of the configuration.
+        fresh_input: Whether the input was uploaded for this job alone, so that its time says nothing more.
     """
 
     connection: Connection
     body: dict[str, Any]
+    fresh_input: bool = False
     started: float = field(default_factory=time.time)
 
     async def __call__(self) -> dict[str, Any] | None:
@@ -188,7 +190,7 @@ class ExtractCreateRecovery:
             created = _parse_time(record.get("created_at"))
             if (
                 str(record.get("id")) not in account.claimed
-                and (created is None or created >= since)
+                and (self.fresh_input or created is None or created >= since)
                 and self._is_of_this_request(record)
             ):
                 account.claim(str(record.get("id")))
