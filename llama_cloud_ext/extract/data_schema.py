@@ -122,10 +122,8 @@ class DataSchema:
         if isinstance(data, list):
             return self._read_all(data)
         if not isinstance(data, Mapping):
-            problems = {"": f"an object is wanted, not {data!r}"}
-            raise ExtractValidationError(
-                data=data, problems=problems, hint="Look at the job: it may have found nothing."
-            )
+            problems = {"": f"Input should be an object (got {data!r:.80})"}
+            raise ExtractValidationError(data=data, problems=problems, hint="See what the job says of it.")
         return data if self._reader is None else self._reader.read(data)
 
     def _read_all(self, data: list[Any]) -> list[Any]:
@@ -162,14 +160,20 @@ class DataSchema:
         return None if self.model is None else ModelReader(self.model)
 
 
+# A schema that was written for something else has a problem in every field.
+_SHOWN = 10
+
+
 def _refuse(name: str, problems: Iterable[SchemaProblem]) -> None:
     if found := list(problems):
         raise _refused(name, found)
 
 
 def _refused(name: str, problems: list[SchemaProblem]) -> ConfigurationError:
-    texts = [f"{name}.{problem}" if problem.path else f"{name}: {problem}" for problem in problems]
-    hints = dict.fromkeys(problem.hint for problem in problems)
+    shown = problems[:_SHOWN]
+    texts = [f"{name}.{problem}" if problem.path else f"{name}: {problem}" for problem in shown]
+    texts += [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+    hints = dict.fromkeys(problem.hint for problem in shown)
     return ConfigurationError("; ".join(texts), option="data_schema", hint=" ".join(hints))
 
 
@@ -186,7 +190,5 @@ def _not_a_schema(given: object) -> dict[str, str]:
     if isinstance(given, str):
         hint = "Give a Pydantic model, or JSON schema as a dictionary: json.loads(…) makes one from text."
         return {"message": "a text is no schema", "hint": hint}
-    hint = (
-        "Give a Pydantic model, or JSON schema as a dictionary; wrap lists and unions in a model with a field for them."
-    )
-    return {"message": f"{given!r} is no schema", "hint": hint}
+    hint = "Give a Pydantic model, or JSON schema as a dictionary. A list or a union goes into a field of a model."
+    return {"message": f"{given!r:.80} is no schema", "hint": hint}

@@ -18,9 +18,7 @@ from llama_cloud_ext.extract.constraint_words import TEMPORAL_FORMATS
 from llama_cloud_ext.extract.model_schema import model_schema
 from llama_cloud_ext.wire.models.schema_references import field_path
 
-_HINT = (
-    "Make the fields optional, or widen their types; the extracted data are in the error's `.data`, nothing is lost."
-)
+_HINT = "Make the fields optional, or widen their types; the extracted data are in the error's `.data`."
 
 
 class ModelReader:
@@ -86,7 +84,7 @@ class _Reading:
         if kind == "string":
             return self._text(value, schema, path)
         if kind in ("number", "integer") and isinstance(value, bool):
-            self.problems[path] = f"a number is wanted, not {json.dumps(value)}"
+            self.problems[path] = f"Input should be a number, not true or false (got {value})"
         if kind == "integer" and isinstance(value, float) and value.is_integer():
             return int(value)
         return value
@@ -107,7 +105,7 @@ class _Reading:
     def _text(self, value: Any, schema: Mapping[str, Any], path: str) -> Any:
         if schema.get("format") in TEMPORAL_FORMATS:
             if _is_number(value) or (isinstance(value, str) and _is_numeric(value)):
-                self.problems[path] = f"{TEMPORAL_FORMATS[schema['format']].rstrip('.')} is wanted, not {value!r}"
+                self.problems[path] = f"Input should be a text in ISO 8601, not a number (got {value!r})"
             return value
         return str(value) if _is_number(value) else value
 
@@ -198,5 +196,5 @@ def _data_path(location: Sequence[int | str], data: Any, *, missing: bool) -> st
         elif isinstance(here, list) and isinstance(step, int) and step < len(here):
             path, here = f"{path}[{step}]", here[step]
         elif missing and place == len(location) - 1:
-            path = field_path(path, str(step))
+            path = f"{path}[{step}]" if isinstance(step, int) else field_path(path, step)
     return path

@@ -47,7 +47,7 @@ class _Translation:
         shape = self._shape(node, path)
         # Of a `Literal` or an enum in an optional field, the words come with the shape.
         words = [node.get("description"), *constraint_words(node), shape.pop("description", None)]
-        title = node.get("title", UNTITLED)
+        title = str(node.get("title", UNTITLED))
         described = {"title": None if title.startswith(UNTITLED) else title, "description": _sentences(words)}
         whole = {**shape, **{key: text for key, text in described.items() if text}}
         return {key: whole[key] for key in _ORDER if key in whole}
@@ -64,7 +64,7 @@ class _Translation:
             return self._union([self.schema(alternative, path) for alternative in alternatives])
         if "enum" in node or "const" in node:
             return self._choice(node["enum"] if "enum" in node else [node["const"]], path)
-        build = {"object": self._object, "array": self._array}.get(node.get("type", ""), self._value)
+        build = {"object": self._object, "array": self._array}.get(str(node.get("type")), self._value)
         return build(node, path)
 
     def _value(self, node: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -123,9 +123,7 @@ class _Inliner:
 
     def _recursion(self, path: str, reference: str) -> InliningError:
         name = str(self._root.get("title", "the root")) if reference == "#" else reference.rsplit("/", 1)[-1]
-        hint = (
-            "Write out as many levels as the documents have, each as a definition of its own; the last one without it."
-        )
+        hint = "Write out as many levels as the documents have, each under a name of its own, the last without it."
         return InliningError(f"{path} -> {name}", "contains itself, and the service takes no recursive schemas", hint)
 
 
