@@ -17,6 +17,7 @@ from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local.blobs import Blobs
 from llama_cloud_ext.local.database import NewerSchemaError
 from llama_cloud_ext.local.ingestion import IngestionRunner
+from llama_cloud_ext.local.job_table import JobRecord, JobTable
 from llama_cloud_ext.local.jobs import Engine, JobRunner
 from llama_cloud_ext.local.models import check_models
 from llama_cloud_ext.local.page_images import PageImages
@@ -131,12 +132,13 @@ class LocalCloud:
         self.signer = Signer.of_folder(self.root)
         database = self.root / "llamacloud.sqlite3"
         self.store = Store(database)
+        self.parse_jobs = JobTable(self.store.database, "jobs", JobRecord)
         self.project: ProjectRecord = self.store.project().result()
         self.blobs.sweep(self.store.known_blobs().result())
         self.page_images = PageImages(self.blobs, self.threads, engine=self._engine)
         self.runner = JobRunner(
             self.root,
-            self.store,
+            self.parse_jobs,
             self.blobs,
             engine=self._engine,
             simulation=self.simulation,
