@@ -8,7 +8,8 @@ import os
 from typing import Any
 
 from llama_cloud_ext.errors import FailedItem, LlamaCloudError
-from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline
+from llama_cloud_ext.jobs.pipeline import CreatedJob
+from llama_cloud_ext.parse.pipeline import ParsePipeline
 from llama_cloud_ext.wire.io_loop import run, spawn
 from llama_cloud_ext.wire.job_slots import JobSlots
 from llama_cloud_ext.wire.sources import Source

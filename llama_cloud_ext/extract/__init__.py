@@ -1,0 +1,1 @@
+"""Extract: schemas in, validated models out, and every schema an agent tool."""
