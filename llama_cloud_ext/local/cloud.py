@@ -17,8 +17,8 @@ from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local.blobs import Blobs
 from llama_cloud_ext.local.database import NewerSchemaError
 from llama_cloud_ext.local.ingestion import IngestionRunner
-from llama_cloud_ext.local.job_table import JobRecord, JobTable
-from llama_cloud_ext.local.jobs import Engine, JobRunner
+from llama_cloud_ext.local.job_table import JobTable
+from llama_cloud_ext.local.jobs import Engine, JobRunner, ParseJobRecord
 from llama_cloud_ext.local.models import check_models
 from llama_cloud_ext.local.page_images import PageImages
 from llama_cloud_ext.local.pipeline_store import PipelineStore
@@ -132,7 +132,7 @@ class LocalCloud:
         self.signer = Signer.of_folder(self.root)
         database = self.root / "llamacloud.sqlite3"
         self.store = Store(database)
-        self.parse_jobs = JobTable(self.store.database, "jobs", JobRecord)
+        self.parse_jobs = JobTable(self.store.database, "jobs", ParseJobRecord)
         self.project: ProjectRecord = self.store.project().result()
         self.blobs.sweep(self.store.known_blobs().result())
         self.page_images = PageImages(self.blobs, self.threads, engine=self._engine)

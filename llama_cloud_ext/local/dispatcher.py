@@ -1,7 +1,7 @@
 """The dispatcher of a queue: takes what waits in it and has it worked on, a thread each.
 
 One thread claims and renews leases; each claimed task has a thread of its own, and as many of them as there are cores
-work at a time. Several processes may run on one folder: leases keep them from doing anything twice, and what a killed
+work at a time (more, where the work is waiting). Several processes may run on one folder: leases keep them from doing anything twice, and what a killed
 process leaves is taken up by another or by its own restart.
 """
 
@@ -89,8 +89,9 @@ class Dispatcher(Generic[T]):
             with an event that is set once nobody wants the outcome any more: it was cancelled or taken over, or this
             closes.
         name: Of the threads.
-        slots: Tasks to take at the same time; None for one a core.
-        delay: Seconds that a task waits, without a core, before it is worked on.
+        slots: Tasks to take at the same time; None for as many as work at a time.
+        workers: Tasks that work at the same time; None for one a core.
+        delay: Seconds that a task waits, without keeping others from work, before it is worked on.
 
     Attributes:
         ends: Tells when tasks end here.
@@ -104,6 +105,7 @@ class Dispatcher(Generic[T]):
         *,
         name: str,
         slots: int | None = None,
+        workers: int | None = None,
         delay: Callable[[T], float] | None = None,
     ) -> None:
         self._owner = owner
@@ -111,9 +113,9 @@ class Dispatcher(Generic[T]):
         self._work = work
         self._name = name
         self._delay = delay
-        cores = available_cores()
-        self._cores = threading.BoundedSemaphore(cores)
-        self._slots = slots or cores
+        workers = workers or available_cores()
+        self._workers = threading.BoundedSemaphore(workers)
+        self._slots = slots or workers
         self._lock = threading.Lock()
         self._running: list[_Running[T]] = []
         self.ends = JobEnds()
@@ -194,7 +196,7 @@ class Dispatcher(Generic[T]):
         try:
             if self._delay is not None and (seconds := self._delay(running.task)):
                 running.stop.wait(seconds)
-            with self._cores:
+            with self._workers:
                 if not running.stop.is_set():
                     self._work(running.task, running.stop)
         except Exception:

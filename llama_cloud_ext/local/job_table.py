@@ -1,7 +1,7 @@
 """The tables of jobs: what is known of each job, and the queue of those that wait.
 
 Parse jobs and extract jobs have a table each, with the same columns at least: `sequence`, `id`, `status`, `name`,
-`configuration`, `error_message`, `created_at`, `updated_at`, `owner`, `lease_expires`, `attempts`, `result_id`.
+`configuration`, `error_message`, `created_at`, `updated_at`, `owner`, `lease_expires`, `attempts`.
 Every method returns a future, as those of `Store` do.
 """
 
@@ -26,7 +26,7 @@ UNFINISHED = (PENDING, RUNNING)
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One job. `configuration` is the request's, `result_id` the folder of a finished job's results."""
+    """One job. `configuration` is the request's."""
 
     id: str
     status: str
@@ -36,7 +36,6 @@ class JobRecord:
     created_at: str
     updated_at: str
     attempts: int
-    result_id: str | None
     sequence: int
 
     @property
@@ -249,20 +248,25 @@ class JobQueue(Generic[J]):
             lambda connection: work_leases.release(connection, self._table, PENDING, RUNNING, self._owner)
         )
 
-    def finish(self, job_id: str, *, result_id: str | None = None, error_message: str | None = None) -> Future[bool]:
-        """Complete a job (with results) or fail it (with a message).
+    def finish(self, job_id: str, *, error_message: str | None = None, **results: Any) -> Future[bool]:
+        """Complete a job, or fail it where there is a message.
+
+        Args:
+            job_id: The job.
+            error_message: Why it failed.
+            **results: Columns of the table that hold, or lead to, what came of it.
 
         Returns:
             Whether this owner still held it; if not, its results must be thrown away.
         """
-        status = COMPLETED if error_message is None else FAILED
-
-        def work(connection: sqlite3.Connection) -> bool:
-            cursor = connection.execute(
-                f"UPDATE {self._table} SET status = ?, result_id = ?, error_message = ?, updated_at = ?, owner = NULL, "  # noqa: S608 - a name of ours
-                "lease_expires = NULL WHERE id = ? AND owner = ? AND status = ?",
-                (status, result_id, error_message, timestamp(), job_id, self._owner, RUNNING),
-            )
-            return cursor.rowcount > 0
-
-        return self._database.write(work)
+        changed = {
+            "status": COMPLETED if error_message is None else FAILED,
+            "error_message": error_message,
+            "updated_at": timestamp(),
+            "owner": None,
+            "lease_expires": None,
+            **results,
+        }
+        update = f"UPDATE {self._table} SET {' = ?, '.join(changed)} = ? WHERE id = ? AND owner = ? AND status = ?"  # noqa: S608 - the parts are ours, values are bound
+        values = [*changed.values(), job_id, self._owner, RUNNING]
+        return self._database.write(lambda connection: connection.execute(update, values).rowcount > 0)

@@ -7,11 +7,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.local.dispatcher import MOST_ATTEMPTS, Dispatcher, slots_of
 from llama_cloud_ext.local.garbage_collection import seldom_collected
+from llama_cloud_ext.local.job_table import JobRecord
 from llama_cloud_ext.local.leases import Owner
 from llama_cloud_ext.local.results import write_results
 from llama_cloud_ext.local.source_fetching import FetchError, fetch_source
@@ -19,7 +21,7 @@ from llama_cloud_ext.local.source_fetching import FetchError, fetch_source
 if TYPE_CHECKING:
     from llama_cloud_ext.local.blobs import Blobs
     from llama_cloud_ext.local.engine import EngineResult
-    from llama_cloud_ext.local.job_table import JobRecord, JobTable
+    from llama_cloud_ext.local.job_table import JobTable
     from llama_cloud_ext.local.simulation import Simulation
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,13 @@ Engine = Callable[..., "EngineResult"]
 
 DEFAULT_FAILURE_RATIO = 0.05
 """Share of pages that may fail before the job does, as the service has it."""
+
+
+@dataclass(frozen=True)
+class ParseJobRecord(JobRecord):
+    """One parse job. `result_id` is the folder of a completed job's results."""
+
+    result_id: str | None
 
 
 class JobRunner:
@@ -49,7 +58,7 @@ class JobRunner:
     def __init__(
         self,
         root: Path,
-        jobs: JobTable[JobRecord],
+        jobs: JobTable[ParseJobRecord],
         blobs: Blobs,
         *,
         engine: Engine | None,
@@ -83,7 +92,7 @@ class JobRunner:
         """Stop, and put unfinished jobs back in the queue."""
         self._dispatcher.close()
 
-    def _work(self, job: JobRecord, stop: threading.Event) -> None:
+    def _work(self, job: ParseJobRecord, stop: threading.Event) -> None:
         result_id = uuid.uuid4().hex
         folder = self._blobs.result(result_id)
         failure: str | None
@@ -108,7 +117,7 @@ class JobRunner:
         if finished:
             self._blobs.delete(self._blobs.source(job.id))
 
-    def _parse(self, job: JobRecord, folder: Path, stop: threading.Event) -> None:
+    def _parse(self, job: ParseJobRecord, folder: Path, stop: threading.Event) -> None:
         from llama_cloud_ext.local.engine import EngineError
 
         if job.attempts > MOST_ATTEMPTS:

@@ -12,7 +12,8 @@ from starlette.routing import Route
 from llama_cloud_ext.local.answers import PiecesResponse, check_scope, cloud_of, json_answer
 from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.files_routes import base_url, download_expiry
-from llama_cloud_ext.local.job_table import COMPLETED, STATUSES, JobRecord
+from llama_cloud_ext.local.job_table import COMPLETED, STATUSES
+from llama_cloud_ext.local.jobs import ParseJobRecord
 from llama_cloud_ext.local.parse_versions import TIERS, VERSIONS, latest
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.results import (
@@ -184,7 +185,7 @@ async def _accept(cloud: LocalCloud, job_id: str, name: str, configuration: dict
     return json_answer(_job(cloud, job))
 
 
-async def _settling_job(request: Request) -> JobRecord:
+async def _settling_job(request: Request) -> ParseJobRecord:
     """The job, after a moment in which it may end."""
     cloud = cloud_of(request)
     if cloud.simulation is not None:  # a simulation answers as the service
@@ -194,14 +195,14 @@ async def _settling_job(request: Request) -> JobRecord:
     )
 
 
-async def _known_job(request: Request) -> JobRecord:
+async def _known_job(request: Request) -> ParseJobRecord:
     job = await wait_for(cloud_of(request).parse_jobs.get(request.path_params["job_id"]))
     if job is None:
         raise RequestError(404, NOT_FOUND)
     return job
 
 
-def _job(cloud: LocalCloud, job: JobRecord, *, usage: bool = False) -> dict[str, Any]:
+def _job(cloud: LocalCloud, job: ParseJobRecord, *, usage: bool = False) -> dict[str, Any]:
     return {
         "id": job.id,
         "project_id": cloud.project.id,
@@ -217,7 +218,7 @@ def _job(cloud: LocalCloud, job: JobRecord, *, usage: bool = False) -> dict[str,
 
 
 def _expanded(
-    cloud: LocalCloud, job: JobRecord, answer: dict[str, Any], expand: list[str], wanted: list[str], base: str
+    cloud: LocalCloud, job: ParseJobRecord, answer: dict[str, Any], expand: list[str], wanted: list[str], base: str
 ) -> list[bytes | IO[bytes]]:
     """The whole answer in pieces; blocking."""
     result_id = str(job.result_id)

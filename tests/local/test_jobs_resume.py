@@ -14,7 +14,8 @@ import pytest
 
 from llama_cloud_ext.local.blobs import Blobs
 from llama_cloud_ext.local.dispatcher import MOST_ATTEMPTS
-from llama_cloud_ext.local.job_table import FAILED, RUNNING, JobQueue, JobRecord, JobTable
+from llama_cloud_ext.local.job_table import FAILED, RUNNING, JobQueue, JobTable
+from llama_cloud_ext.local.jobs import ParseJobRecord
 from llama_cloud_ext.local.leases import Owner
 from llama_cloud_ext.local.store import Store
 from tests.local.clients import expanded, finished, local_client, running, submit
@@ -67,12 +68,12 @@ async def test_a_job_that_kills_its_process_fails_in_the_end(tmp_path: Path) -> 
         assert job["error_message"].startswith("DOCUMENT_TOO_LARGE: the process was killed 5 times")
 
 
-def parse_jobs(store: Store) -> JobTable[JobRecord]:
+def parse_jobs(store: Store) -> JobTable[ParseJobRecord]:
     """The parse jobs of a database."""
-    return JobTable(store.database, "jobs", JobRecord)
+    return JobTable(store.database, "jobs", ParseJobRecord)
 
 
-def queue(store: Store, owner: str) -> JobQueue[JobRecord]:
+def queue(store: Store, owner: str) -> JobQueue[ParseJobRecord]:
     """The queue of parse jobs, for an owner."""
     return parse_jobs(store).queue(owner)
 

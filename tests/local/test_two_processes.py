@@ -7,7 +7,8 @@ from pathlib import Path
 
 from llama_cloud_ext.local.blobs import Blobs
 from llama_cloud_ext.local.dispatcher import available_cores
-from llama_cloud_ext.local.job_table import JobRecord, JobTable
+from llama_cloud_ext.local.job_table import JobTable
+from llama_cloud_ext.local.jobs import ParseJobRecord
 from llama_cloud_ext.local.store import Store
 from tests.local.clients import PARSE, expanded, finished, local_client
 from tests.local.worker import Worker, runs, wait_for_runs
@@ -64,7 +65,7 @@ def test_cancelling_reaches_the_other_process(tmp_path: Path) -> None:
     with Worker(data, *["SLEEP 60"] * available_cores()) as worker:
         worker.wait_until_ready()
         store = Store(data / "llamacloud.sqlite3")
-        jobs = JobTable(store.database, "jobs", JobRecord)
+        jobs = JobTable(store.database, "jobs", ParseJobRecord)
         for job_id in worker.job_ids:
             assert jobs.cancel(job_id).result() is not None
         Blobs(data).source("pjb-next").write_bytes(b"x")
