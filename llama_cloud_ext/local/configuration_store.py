@@ -15,21 +15,6 @@ from llama_cloud_ext.local.store import Page, timestamp, where
 
 PRODUCT_TYPES = ("classify_v2", "extract_v2", "parse_v2", "split_v1", "spreadsheet_v1", "unknown")
 
-TABLES: tuple[str, ...] = (
-    """CREATE TABLE configurations (
-        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-        id TEXT NOT NULL UNIQUE,
-        name TEXT NOT NULL,
-        product_type TEXT NOT NULL,
-        parameters TEXT NOT NULL,
-        created_at TEXT NOT NULL,
-        updated_at TEXT NOT NULL,
-        UNIQUE (name, product_type)
-    )""",
-    "CREATE INDEX configurations_by_product ON configurations (product_type, sequence)",
-)
-"""The table of saved configurations; part of a migration of the database."""
-
 
 class ConfigurationNameTakenError(Exception):
     """The name belongs to another configuration of the same product."""

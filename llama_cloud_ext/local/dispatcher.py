@@ -1,8 +1,8 @@
 """The dispatcher of a queue: takes what waits in it and has it worked on, a thread each.
 
 One thread claims and renews leases; each claimed task has a thread of its own, and as many of them as there are cores
-work at a time (more, where the work is waiting). Several processes may run on one folder: leases keep them from doing anything twice, and what a killed
-process leaves is taken up by another or by its own restart.
+work at a time (more, where the work is waiting). Several processes may run on one folder: leases keep them from doing
+anything twice, and what a killed process leaves is taken up by another or by its own restart.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""The extract jobs of a data folder, and the parse jobs behind them. Every method returns a future, as those of
-`Store` do."""
+"""The extract jobs of a data folder, and the parse jobs behind them.
+
+Every method returns a future, as those of `Store` do.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from llama_cloud_ext.local.store import timestamp
 
 # An extraction waits for its parse job without holding anything; when that has ended badly, it has something to say.
 _PARSED = (
-    "NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = extract_jobs.parse_job_id AND jobs.status IN ('PENDING', 'RUNNING'))"
+    "NOT EXISTS (SELECT 1 FROM jobs "
+    "WHERE jobs.id = extract_jobs.parse_job_id AND jobs.status IN ('PENDING', 'RUNNING'))"
 )
 
 
@@ -101,9 +104,11 @@ class ExtractJobs(JobTable[ExtractJobRecord]):
             "WHERE extract_jobs.parse_key = ? AND jobs.status IN (?, ?, ?) ORDER BY extract_jobs.sequence DESC LIMIT 1",
             (new.key, COMPLETED, *UNFINISHED),
         ).fetchone()
-        return row[0] if row is not None else self._parse_jobs.insert(
-            connection, new.job_id, new.name, new.configuration
-        ).id
+        return (
+            row[0]
+            if row is not None
+            else self._parse_jobs.insert(connection, new.job_id, new.name, new.configuration).id
+        )
 
     def abandon_parsing(self, parse_job_id: str) -> Future[bool]:
         """Cancel a parse job that was made for extractions, when none of them waits for it any more."""

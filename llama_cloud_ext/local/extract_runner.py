@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from llama_cloud_ext import __version__
 from llama_cloud_ext.local.dispatcher import MOST_ATTEMPTS, Dispatcher, slots_of
 from llama_cloud_ext.local.extract_pages import chosen_pages, read_pages
-from llama_cloud_ext.local.jobs import JobFailure
 from llama_cloud_ext.local.job_table import COMPLETED
+from llama_cloud_ext.local.jobs import JobFailure
 from llama_cloud_ext.local.leases import Owner
 
 if TYPE_CHECKING:
