@@ -65,12 +65,18 @@ def _lines(value: Any, indent: str = "") -> Iterator[str]:
         colon = ":" if isinstance(value, Mapping) else ""
         if item is None or item in ({}, []):
             continue
-        if isinstance(item, Mapping) or (isinstance(item, list) and any(isinstance(one, (Mapping, list)) for one in item)):
+        if isinstance(item, Mapping) or (
+            isinstance(item, list) and any(isinstance(one, (Mapping, list)) for one in item)
+        ):
             yield f"{indent}{label}{colon}"
             yield from _lines(item, f"{indent}  ")
         else:
             shown = ", ".join(_shown(one) for one in item) if isinstance(item, list) else _shown(item)
             yield f"{indent}{label}{colon} {shown}"
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, (Mapping, list))
 
 
 def _shown(value: Any) -> str:

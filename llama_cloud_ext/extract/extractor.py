@@ -124,11 +124,21 @@ class LlamaExtract(ConnectionOptions):
 
     @overload
     def extract(
-        self, data_schema: type[T], config: Config = ..., files: ExtractFile = ..., extra_info: ExtraInfo = ..., fs: Any = ...
+        self,
+        data_schema: type[T],
+        config: Config = ...,
+        files: ExtractFile = ...,
+        extra_info: ExtraInfo = ...,
+        fs: Any = ...,
     ) -> ExtractResult[T]: ...
     @overload
     def extract(
-        self, data_schema: Schema, config: Config = ..., files: ExtractFiles = ..., extra_info: ExtraInfo = ..., fs: Any = ...
+        self,
+        data_schema: Schema,
+        config: Config = ...,
+        files: ExtractFiles = ...,
+        extra_info: ExtraInfo = ...,
+        fs: Any = ...,
     ) -> Any: ...
     @span
     def extract(
@@ -174,11 +184,21 @@ class LlamaExtract(ConnectionOptions):
 
     @overload
     async def aextract(
-        self, data_schema: type[T], config: Config = ..., files: ExtractFile = ..., extra_info: ExtraInfo = ..., fs: Any = ...
+        self,
+        data_schema: type[T],
+        config: Config = ...,
+        files: ExtractFile = ...,
+        extra_info: ExtraInfo = ...,
+        fs: Any = ...,
     ) -> ExtractResult[T]: ...
     @overload
     async def aextract(
-        self, data_schema: Schema, config: Config = ..., files: ExtractFiles = ..., extra_info: ExtraInfo = ..., fs: Any = ...
+        self,
+        data_schema: Schema,
+        config: Config = ...,
+        files: ExtractFiles = ...,
+        extra_info: ExtraInfo = ...,
+        fs: Any = ...,
     ) -> Any: ...
     @span
     async def aextract(

@@ -111,10 +111,10 @@ class ExtractInput:
         if isinstance(self.given, ParseJob):
             identity = self._identity(self.given.source)
             return ExtractSource(self.label, identity, file_input=self.given.job_id, parse_job=self.given)
-        if isinstance(self.given, str) and self.fs is None and (kind := _kind_of_id(self.given)):
-            if not await in_thread(os.path.exists, self.given):
-                identity = self._identity(SourceIdentity(name=self.given, identity=f"{kind}:{self.given}"))
-                return ExtractSource(self.given, identity, file_input=self.given)
+        kind = _kind_of_id(self.given) if isinstance(self.given, str) and self.fs is None else None
+        if isinstance(self.given, str) and kind and not await in_thread(os.path.exists, self.given):
+            identity = self._identity(SourceIdentity(name=self.given, identity=f"{kind}:{self.given}"))
+            return ExtractSource(self.given, identity, file_input=self.given)
         source = await self._input().resolve()
         return ExtractSource(source.label, SourceIdentity.of(source), source=source)
 

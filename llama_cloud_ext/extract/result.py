@@ -150,7 +150,10 @@ class ExtractResult(StoredResponse, Generic[T]):
         if not isinstance(self.extracted, list) or not (said or configuration.get("extraction_target") == "per_page"):
             return [None] * count
         cited = [
-            next((field.page for path, field in self.fields.items() if path.startswith(f"[{index}]") and field.page), None)
+            next(
+                (field.page for path, field in self.fields.items() if path.startswith(f"[{index}]") and field.page),
+                None,
+            )
             for index in range(count)
         ]
         whole = configuration.get("target_pages") is None

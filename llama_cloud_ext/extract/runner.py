@@ -111,15 +111,16 @@ class ExtractRunner:
 
     def _warn_of_gaps(self, result: ExtractResult[Any]) -> None:
         """Say once a call what was asked for and did not come."""
-        for option, there in (
-            ("cite_sources", lambda: any(field.citations for field in result.fields.values())),
-            ("confidence_scores", lambda: any(field.confidence is not None for field in result.fields.values())),
-        ):
-            asked = self._request.asks_for(option) and option not in self._warned
-            if asked and any(field.value is not None for field in result.fields.values()) and not there():
+        found = [field for field in result.fields.values() if field.value is not None]
+        there = {
+            "cite_sources": any(field.citations for field in found),
+            "confidence_scores": any(field.confidence is not None for field in found),
+        }
+        for option, came in there.items():
+            if found and not came and self._request.asks_for(option) and option not in self._warned:
                 self._warned.add(option)
                 logger.warning(
-                    "%s=True was asked for, and job %s for %s came without: tier and version decide whether it is there",
+                    "%s=True was asked for, and job %s for %s came without: tier and version decide on it",
                     option,
                     result.job_id,
                     result.source.name,

@@ -32,7 +32,8 @@ async def generate(
     """A schema that the service made; see `LlamaExtract.generate_schema`."""
     if not (prompt and prompt.strip()) and file is None and data_schema is None:
         raise ConfigurationError(
-            "there is nothing to make a schema of", hint="Say what to extract in a prompt, or give a file like those to come."
+            "there is nothing to make a schema of",
+            hint="Say what to extract in a prompt, or give a file like those to come.",
         )
     connection = connection_for(settings)
     given = None if data_schema is None else DataSchema.of(data_schema).json_schema
