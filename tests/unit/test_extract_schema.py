@@ -152,9 +152,9 @@ def test_combinations_other_than_any_of_are_refused(keyword: str) -> None:
     ("schema", "message"),
     [
         ({"type": "array", "items": TEXT}, "the root is of type 'array'"),
-        ({"properties": {"a": TEXT}}, "the root is without a type, but with properties"),
-        ({"anyOf": [root(a=TEXT)]}, "the root is without a type, but with anyOf"),
-        ({}, "the root is without a type, but with nothing"),
+        ({"properties": {"a": TEXT}}, "the root has no type"),
+        ({"anyOf": [root(a=TEXT)]}, "the root has no type"),
+        ({}, "the root has no type"),
         ([], "[] is not a schema"),
     ],
 )

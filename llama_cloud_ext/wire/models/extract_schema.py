@@ -115,11 +115,8 @@ class _Check:
             return self._schema(schema, path="", level=0)
         kind = schema.get("type")
         if kind != "object":
-            given = (
-                f"of type {kind!r}" if kind else f"without a type, but with {', '.join(map(str, schema)) or 'nothing'}"
-            )
             hint = 'The root must have "type": "object". Wrap anything else in an object with one field for it.'
-            return self._found("", f"the root is {given}", hint)
+            return self._found("", f"the root is of type {_short(kind)}" if kind else "the root has no type", hint)
         self._schema(schema, path="", level=0)
         advice = "Extract in several goes, with a part of the fields in each, and merge the results."
         if self._properties > MAX_PROPERTIES:
