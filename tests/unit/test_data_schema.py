@@ -288,7 +288,7 @@ def test_names_are_those_that_validation_takes() -> None:
         d: int = Field(serialization_alias="dee")
         e: SkipJsonSchema[dict[str, Any]] = Field(default_factory=dict)
 
-        @computed_field  # type: ignore[prop-decorator] # mypy does not know decorated properties
+        @computed_field
         @property
         def f(self) -> int:
             return 1
@@ -341,7 +341,7 @@ def test_refusal_names_the_path_and_the_next_step(annotation: Any, path: str, me
     """Ensure what cannot be sent faithfully is refused where it stands, also deep inside, with a way out."""
     inner = create_model("Inner", value=(annotation, ...), fine=(int, ...))
     with pytest.raises(ConfigurationError) as caught:
-        DataSchema.of(create_model("Outer", lines=(list[inner], ...)))  # type: ignore[valid-type] # made above
+        DataSchema.of(create_model("Outer", lines=(list[inner], ...)))
     assert caught.value.option == "data_schema"
     assert caught.value.message == f"Outer.lines[].value{path}: {message}"
     assert caught.value.hint
@@ -354,7 +354,7 @@ def test_every_refused_field_is_named_at_once() -> None:
         DataSchema.of(model)
     assert caught.value.message == f"Report.a: {ANYTHING}; Report.b: {DICT}; Report.c: {DICT}"
     assert (caught.value.hint or "").count("Use a list of a model") == 1
-    wide = create_model("Wide", **{f"f{number}": (Any, ...) for number in range(25)})  # type: ignore[call-overload] # by name
+    wide = create_model("Wide", **{f"f{number}": (Any, ...) for number in range(25)})
     with pytest.raises(ConfigurationError, match=r"Wide\.f9: [^;]*; and 15 more"):
         DataSchema.of(wide)
 
