@@ -189,6 +189,7 @@ def test_whole_model_is_sent_with_nested_ones_written_out() -> None:
         (int | None, nullable({"type": "integer"})),
         (int | str | None, {"anyOf": [{"type": "integer"}, {"type": "string"}, NULL]}),
         (None, NULL),
+        (Literal[None], NULL),
         (list[str], {"type": "array", "items": {"type": "string"}}),
         (set[int], {"type": "array", "items": {"type": "integer"}, "description": "No item twice."}),
         (tuple[int, ...], {"type": "array", "items": {"type": "integer"}}),

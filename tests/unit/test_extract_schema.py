@@ -142,6 +142,12 @@ def test_problem_is_named_by_its_path(field: Any, message: str | None) -> None:
 RECURSION = "contains itself, and the service takes no recursive schemas"
 
 
+def test_items_by_position_are_refused() -> None:
+    """Ensure a list whose items differ by position is refused at its items, as older JSON schema writes it."""
+    positions = root(pair={"type": "array", "items": [TEXT, TEXT]})
+    assert found(positions) == [("pair[]", "has a schema for each position")]
+
+
 @pytest.mark.parametrize("keyword", ["oneOf", "allOf"])
 def test_combinations_other_than_any_of_are_refused(keyword: str) -> None:
     """Ensure a keyword that changes the shape is refused together with what is missing without it."""
