@@ -13,7 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from llama_cloud_ext.local import (
+    directories_routes,
+    directory_files_routes,
     files_routes,
+    index_retrieval_routes,
+    indexes_routes,
     page_images_routes,
     parse_routes,
     pipeline_documents_routes,
@@ -46,6 +50,10 @@ ROUTE_MODULES = (
     pipeline_files_routes,
     retrieval_routes,
     retrievers_routes,
+    directories_routes,
+    directory_files_routes,
+    indexes_routes,
+    index_retrieval_routes,
     projects_routes,
 )
 

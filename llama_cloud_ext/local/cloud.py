@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local.blobs import Blobs
 from llama_cloud_ext.local.database import NewerSchemaError
+from llama_cloud_ext.local.directory_index_store import DirectoryIndexStore
+from llama_cloud_ext.local.directory_store import DirectoryStore
 from llama_cloud_ext.local.ingestion import IngestionRunner
 from llama_cloud_ext.local.jobs import Engine, JobRunner
 from llama_cloud_ext.local.models import check_models
@@ -143,6 +145,8 @@ class LocalCloud:
             tessdata=self._tessdata,
         )
         self.pipelines = PipelineStore(self.store.database)
+        self.directories = DirectoryStore(self.store.database)
+        self.directory_indexes = DirectoryIndexStore(self.store.database)
         self.retrievers = RetrieverStore(self.store.database, self.project.id)
         self.embedder = Embedder(self._embed_model)
         self.reranker = Reranker(self._reranker)
