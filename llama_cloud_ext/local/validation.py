@@ -112,7 +112,7 @@ def check_configuration(body: dict[str, Any]) -> dict[str, Any]:
     try:
         ParseConfiguration(**body)
     except ConfigurationError as error:
-        raise RequestError(422, _problems(error, body)) from error
+        raise RequestError(422, problems_of(error, body, [])) from error
     if webhooks := body.get("webhook_configurations"):
         # Nothing is delivered from here, so that their addresses, headers and secrets need not be kept.
         body["webhook_configurations"] = [{} for _ in webhooks]
@@ -143,13 +143,20 @@ def _check_url(url: Any) -> None:
         raise invalid(["source_url"], "Must be an http or https URL", url)
 
 
-def _problems(error: ConfigurationError, body: dict[str, Any]) -> list[dict[str, Any]]:
+def problems_of(error: ConfigurationError, body: Any, place: list[str | int]) -> list[dict[str, Any]]:
+    """The detail of a 422 for what a request model refused.
+
+    Args:
+        error: What the model raised.
+        body: What it was made of.
+        place: Where that is in the request.
+    """
     if not isinstance(error.__cause__, ValidationError):
-        return [{"type": "value_error", "loc": [], "msg": str(error), "input": body}]
+        return [{"type": "value_error", "loc": place, "msg": str(error), "input": body}]
     return [
         {
             "type": problem["type"],
-            "loc": list(problem["loc"]),
+            "loc": [*place, *problem["loc"]],
             "msg": problem["msg"].removeprefix("Value error, "),
             "input": _jsonable(problem.get("input")),
         }

@@ -18,7 +18,7 @@ Ask = Callable[[PipelineStore, IngestionQueue], Future[Any]]
 ASKED: dict[str, Ask] = {
     "claim": lambda _, queue: queue.claim(5.0, gone=["a"], alive=["b"]),
     "other owners": lambda _, queue: queue.other_owners(),
-    "renewal": lambda _, queue: queue.renew(5.0),
+    "renewal": lambda _, queue: queue.renew(5.0, []),
     "release": lambda _, queue: queue.release(),
     "status": lambda store, _: store.counts("p"),
     "failures": lambda store, _: store.failures("p", 20),
