@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = "tests/data/extract"
 
 
@@ -575,7 +576,7 @@ CASES = (
                 if name in cells
             }
             | {"price": None}
-            for cells in csv.DictReader(Path("tests/data/mtcars.csv").read_text().splitlines())
+            for cells in csv.DictReader((ROOT / "tests/data/mtcars.csv").read_text().splitlines())
         ],  # published beside the PDF by the same people
         tuned_on=False,
         target="per_table_row",
