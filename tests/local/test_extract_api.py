@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core.llms import MockLLM
 
 from llama_cloud_ext.local import Simulation
 from llama_cloud_ext.local.engine import parse_document
+from llama_cloud_ext.local.extraction import Extraction, ExtractionRequest, SourcePage
 from tests.local.clients import PARSE, expanded, finished, running, submit, upload_file
 from tests.local.extract_calls import (
     EXTRACT,
@@ -135,6 +139,27 @@ async def test_what_the_extraction_gets(tmp_path: Path) -> None:
         seen = job["metadata"]["seen"]
         assert (seen["system_prompt"], seen["target"]) == ("Be brief.", "per_doc")
         assert (seen["cite_sources"], seen["confidence_scores"]) == (False, True)
+
+
+async def test_an_llm_of_ones_own(tmp_path: Path) -> None:
+    """Ensure an LLM reaches what extracts, many jobs wait for it at a time, and its results are its own."""
+    calls = threading.Barrier(5, timeout=10)
+
+    def waiting(pages: Sequence[SourcePage], request: ExtractionRequest, *, llm: Any) -> Extraction:
+        calls.wait()
+        return Extraction({"llm": llm.metadata.model_name}, {}, len(pages), {})
+
+    async with extract_client(tmp_path) as client:
+        ruled = await extracted(client, "one")
+        parse_job = (await client.get(PARSE)).json()["items"][0]["id"]
+        assert ruled["metadata"]["llm"] == "None"
+    async with extract_client(tmp_path, llm=MockLLM(), extractor=waiting) as client:
+        jobs = [
+            await extract(client, parse_job, **({"system_prompt": str(number)} if number else {}))
+            for number in range(5)
+        ]
+        for job in jobs:
+            assert (await ended(client, job["id"]))["extract_result"] == {"llm": MockLLM().metadata.model_name}
 
 
 async def test_saved_configurations(tmp_path: Path) -> None:
