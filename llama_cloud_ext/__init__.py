@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ConflictError,
         DownloadError,
         EmptyResultError,
+        ExtractValidationError,
         FailedItem,
         IngestionError,
         JobCancelledError,
@@ -37,6 +38,17 @@ if TYPE_CHECKING:
         TransportError,
         UnprocessableError,
     )
+    from llama_cloud_ext.extract.agents import ExtractionAgent
+    from llama_cloud_ext.extract.config import ExtractConfig
+    from llama_cloud_ext.extract.extractor import LlamaExtract
+    from llama_cloud_ext.extract.fields import Citation, ExtractField
+    from llama_cloud_ext.extract.inputs import SourceText
+    from llama_cloud_ext.extract.job import ExtractJob
+    from llama_cloud_ext.extract.job_info import ExtractJobInfo
+    from llama_cloud_ext.extract.legacy_config import ChunkMode, ExtractMode, ExtractTarget
+    from llama_cloud_ext.extract.node_metadata import LlamaExtractMetadata
+    from llama_cloud_ext.extract.result import ExtractResult
+    from llama_cloud_ext.extract.tools import LlamaExtractToolSpec
     from llama_cloud_ext.index.composite_retriever import LlamaCloudCompositeRetriever
     from llama_cloud_ext.index.files import IndexFile
     from llama_cloud_ext.index.folder_refresh import FolderRefresh
@@ -51,11 +63,7 @@ if TYPE_CHECKING:
     from llama_cloud_ext.parse.result import ParseResult
     from llama_cloud_ext.parse.tables import Table
     from llama_cloud_ext.progress import Progress
-    from llama_cloud_ext.wire.models.parse_configuration import (
-        ProcessingControl,
-        ProcessingOptions,
-        WebhookConfiguration,
-    )
+    from llama_cloud_ext.wire.models.parse_configuration import ProcessingControl, ProcessingOptions
     from llama_cloud_ext.wire.models.parse_groups import (
         AgenticOptions,
         CropBox,
@@ -64,6 +72,7 @@ if TYPE_CHECKING:
         PageRanges,
     )
     from llama_cloud_ext.wire.models.retrieval import PresetRetrievalParams, ReRankConfig, RetrieverPipeline
+    from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
 
 __version__ = "0.1.0"
 
@@ -78,6 +87,20 @@ _HOME = {
     "FolderRefresh": "index.folder_refresh",
     "IndexFile": "index.files",
     "LlamaCloudCompositeRetriever": "index.composite_retriever",
+    "ChunkMode": "extract.legacy_config",
+    "Citation": "extract.fields",
+    "ExtractConfig": "extract.config",
+    "ExtractField": "extract.fields",
+    "ExtractJob": "extract.job",
+    "ExtractJobInfo": "extract.job_info",
+    "ExtractMode": "extract.legacy_config",
+    "ExtractResult": "extract.result",
+    "ExtractTarget": "extract.legacy_config",
+    "ExtractionAgent": "extract.agents",
+    "LlamaExtract": "extract.extractor",
+    "LlamaExtractMetadata": "extract.node_metadata",
+    "LlamaExtractToolSpec": "extract.tools",
+    "SourceText": "extract.inputs",
     "AgenticOptions": "wire.models.parse_groups",
     "CropBox": "wire.models.parse_groups",
     "InputOptions": "wire.models.parse_groups",
@@ -93,7 +116,7 @@ _HOME = {
     "ProcessingOptions": "wire.models.parse_configuration",
     "Progress": "progress",
     "Table": "parse.tables",
-    "WebhookConfiguration": "wire.models.parse_configuration",
+    "WebhookConfiguration": "wire.models.webhooks",
 }
 
 __all__ = [
@@ -101,11 +124,22 @@ __all__ = [
     "ApiError",
     "AuthenticationError",
     "BadRequestError",
+    "ChunkMode",
+    "Citation",
     "ConfigurationError",
     "ConflictError",
     "CropBox",
     "DownloadError",
     "EmptyResultError",
+    "ExtractConfig",
+    "ExtractField",
+    "ExtractJob",
+    "ExtractJobInfo",
+    "ExtractMode",
+    "ExtractResult",
+    "ExtractTarget",
+    "ExtractValidationError",
+    "ExtractionAgent",
     "FailedItem",
     "FolderRefresh",
     "IndexFile",
@@ -119,6 +153,9 @@ __all__ = [
     "LlamaCloudError",
     "LlamaCloudIndex",
     "LlamaCloudRetriever",
+    "LlamaExtract",
+    "LlamaExtractMetadata",
+    "LlamaExtractToolSpec",
     "LlamaParseReader",
     "NotFoundError",
     "OutputOptions",
@@ -143,6 +180,7 @@ __all__ = [
     "RetrieverPipeline",
     "ServerError",
     "SourceError",
+    "SourceText",
     "Table",
     "TransportError",
     "UnprocessableError",

@@ -22,7 +22,8 @@
     │   │   └── IngestionError       documents or files of an index failed: ``.failures`` has each with its reason
     │   ├── JobCancelledError
     │   ├── JobDeadlineError         still running at the deadline; it can be resumed by its id
-    │   └── EmptyResultError         it succeeded, but no page holds anything
+    │   ├── EmptyResultError         it succeeded, but no page holds anything
+    │   └── ExtractValidationError   it succeeded, but what it found does not fit the model: ``.data``, ``.problems``
     ├── DownloadError                an image, table or PDF of a result could not be fetched whole
     └── PartialFailureError          some inputs of a call failed: ``.results`` and ``.failures``
 
@@ -39,7 +40,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from typing_extensions import Self, Unpack
 
@@ -352,6 +353,35 @@ class EmptyResultError(JobError):
     _outcome = "succeeded without a single page that holds anything"
 
 
+class ExtractValidationError(JobError):
+    """The job succeeded, but the extracted data do not fit the model. Nothing is lost: they are in ``.data``.
+
+    Args:
+        message: Overrides the text that is otherwise made from the problems.
+        data: What the service extracted, as it came.
+        problems: What does not fit, by the field's path, such as "lines[0].amount"; "" for the whole.
+        **facts: As for `JobError`.
+
+    Example:
+        >>> print(ExtractValidationError(data={"total": "a lot"}, problems={"total": "is no number"}, job_id="job-1"))
+        extract job job-1 found data that do not fit the model
+          total: is no number
+    """
+
+    _outcome = "found data that do not fit the model"
+
+    def __init__(
+        self, message: str = "", *, data: Any = None, problems: Mapping[str, str] | None = None, **facts: Any
+    ) -> None:
+        super().__init__(message, **{"product": "extract", **facts})
+        self.data = data
+        self.problems = dict(problems or {})
+
+    def _compose(self) -> str:
+        lines = [f"{path}: {text}" if path else text for path, text in self.problems.items()]
+        return _listed(super()._compose(), lines, more=".problems")
+
+
 class DownloadError(LlamaCloudError):
     """A file of a result could not be fetched whole; nothing was written.
 
@@ -464,10 +494,10 @@ class PartialFailureError(LlamaCloudError):
         return _listed(f"{len(self.failures)} of {self.total} inputs failed", self.failures)
 
 
-def _listed(headline: str, failures: Sequence[FailedItem]) -> str:
-    shown = [f"  {item}".replace("\n", "\n    ") for item in failures[:5]]
-    more = [f"  … and {len(failures) - 5} more (see .failures)"] if len(failures) > 5 else []
-    return "\n".join([headline, *shown, *more])
+def _listed(headline: str, items: Sequence[object], *, more: str = ".failures") -> str:
+    shown = [f"  {item}".replace("\n", "\n    ") for item in items[:5]]
+    rest = [f"  … and {len(items) - 5} more (see {more})"] if len(items) > 5 else []
+    return "\n".join([headline, *shown, *rest])
 
 
 # Every public name here is an error, or the record of one.

@@ -47,6 +47,14 @@ def serve(
             help="A LlamaIndex node postprocessor, or its class, that re-ranks; else a lexical one.",
         ),
     ] = None,
+    llm: Annotated[
+        str | None,
+        typer.Option(
+            "--llm",
+            metavar="MODULE:NAME",
+            help="A LlamaIndex LLM, or its class, that extracts; else rules without a model.",
+        ),
+    ] = None,
     simulate: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,6 +80,7 @@ def serve(
             tessdata=tessdata,
             embed_model=None if embed_model is None else component(embed_model, "--embed-model"),
             reranker=None if reranker is None else component(reranker, "--reranker"),
+            llm=None if llm is None else component(llm, "--llm"),
             on_start=typer.echo,
         )
 

@@ -13,7 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from llama_cloud_ext.local import (
+    configurations_routes,
+    directories_routes,
+    directory_files_routes,
+    extract_routes,
+    extract_schema_routes,
     files_routes,
+    index_retrieval_routes,
+    indexes_routes,
     page_images_routes,
     parse_routes,
     pipeline_documents_routes,
@@ -29,10 +36,12 @@ from llama_cloud_ext.local.middleware import ErrorAnswers, KeyCheck, OpenCloud, 
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.llms import LLM
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from llama_cloud_ext.local.extract_runner import Extractor
     from llama_cloud_ext.local.jobs import Engine
     from llama_cloud_ext.local.simulation import Simulation
 
@@ -41,11 +50,18 @@ ROUTE_MODULES = (
     files_routes,
     page_images_routes,
     parse_routes,
+    extract_schema_routes,
+    extract_routes,
+    configurations_routes,
     pipelines_routes,
     pipeline_documents_routes,
     pipeline_files_routes,
     retrieval_routes,
     retrievers_routes,
+    directories_routes,
+    directory_files_routes,
+    indexes_routes,
+    index_retrieval_routes,
     projects_routes,
 )
 
@@ -59,6 +75,8 @@ def create_app(
     engine: Engine | None = None,
     embed_model: BaseEmbedding | None = None,
     reranker: BaseNodePostprocessor | None = None,
+    llm: LLM | None = None,
+    extractor: Extractor | None = None,
 ) -> Starlette:
     """Make an ASGI application that answers as LlamaCloud does.
 
@@ -73,6 +91,8 @@ def create_app(
         embed_model: The LlamaIndex embedding model of indexes. The default is lexical: it needs no model and no
             network, and finds words and their parts, not meaning.
         reranker: The LlamaIndex node postprocessor that orders what was found. The default is lexical too.
+        llm: The LlamaIndex LLM that extracts. Without one, rules find labelled values, and nothing else.
+        extractor: A stand-in for `llama_cloud_ext.local.extraction.extract`.
 
     Returns:
         The application.
@@ -83,7 +103,14 @@ def create_app(
     """
     folder = None if data is None else Path(data).absolute()
     cloud = LocalCloud(
-        folder, simulation=simulate, tessdata=tessdata, engine=engine, embed_model=embed_model, reranker=reranker
+        folder,
+        simulation=simulate,
+        tessdata=tessdata,
+        engine=engine,
+        embed_model=embed_model,
+        reranker=reranker,
+        llm=llm,
+        extractor=extractor,
     )
     return app_for(cloud, api_key=api_key)
 

@@ -15,9 +15,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local.blobs import Blobs
+from llama_cloud_ext.local.configuration_store import ConfigurationStore
 from llama_cloud_ext.local.database import NewerSchemaError
+from llama_cloud_ext.local.directory_index_store import DirectoryIndexStore
+from llama_cloud_ext.local.directory_store import DirectoryStore
+from llama_cloud_ext.local.extract_jobs import ExtractJobs
+from llama_cloud_ext.local.extract_runner import Extractor, ExtractRunner
 from llama_cloud_ext.local.ingestion import IngestionRunner
-from llama_cloud_ext.local.jobs import Engine, JobRunner
+from llama_cloud_ext.local.job_table import JobTable
+from llama_cloud_ext.local.jobs import Engine, JobRunner, ParseJobRecord
 from llama_cloud_ext.local.models import check_models
 from llama_cloud_ext.local.page_images import PageImages
 from llama_cloud_ext.local.pipeline_store import PipelineStore
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.llms import LLM
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
     from llama_cloud_ext.local.simulation import Simulation
@@ -54,6 +61,8 @@ class LocalCloud:
         engine: A stand-in for the engine, or None.
         embed_model: The LlamaIndex embedding model of indexes; None for the lexical default.
         reranker: The LlamaIndex node postprocessor that re-ranks; None for the lexical default.
+        llm: The LlamaIndex LLM that extracts; None for rules without a model.
+        extractor: A stand-in for what extracts, or None.
 
     Raises:
         ConfigurationError: A model is none.
@@ -68,14 +77,18 @@ class LocalCloud:
         engine: Engine | None = None,
         embed_model: BaseEmbedding | None = None,
         reranker: BaseNodePostprocessor | None = None,
+        llm: LLM | None = None,
+        extractor: Extractor | None = None,
     ) -> None:
-        check_models(embed_model, reranker)
+        check_models(embed_model, reranker, llm)
         self.data = data
         self.simulation = simulation
         self._tessdata = tessdata
         self._engine = engine
         self._embed_model = embed_model
         self._reranker = reranker
+        self.llm = llm
+        self._extractor = extractor
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._opened = False
@@ -131,18 +144,33 @@ class LocalCloud:
         self.signer = Signer.of_folder(self.root)
         database = self.root / "llamacloud.sqlite3"
         self.store = Store(database)
+        self.parse_jobs = JobTable(self.store.database, "jobs", ParseJobRecord)
         self.project: ProjectRecord = self.store.project().result()
         self.blobs.sweep(self.store.known_blobs().result())
         self.page_images = PageImages(self.blobs, self.threads, engine=self._engine)
         self.runner = JobRunner(
             self.root,
-            self.store,
+            self.parse_jobs,
             self.blobs,
             engine=self._engine,
             simulation=self.simulation,
             tessdata=self._tessdata,
         )
+        self.configurations = ConfigurationStore(self.store.database)
+        self.extract_jobs = ExtractJobs(self.store.database, self.parse_jobs)
+        self.extraction = ExtractRunner(
+            self.root,
+            self.extract_jobs,
+            self.parse_jobs,
+            self.blobs,
+            llm=self.llm,
+            extractor=self._extractor,
+            simulation=self.simulation,
+        )
+        self.runner.ends.call(self.extraction.wake)
         self.pipelines = PipelineStore(self.store.database)
+        self.directories = DirectoryStore(self.store.database)
+        self.directory_indexes = DirectoryIndexStore(self.store.database)
         self.retrievers = RetrieverStore(self.store.database, self.project.id)
         self.embedder = Embedder(self._embed_model)
         self.reranker = Reranker(self._reranker)
@@ -161,6 +189,7 @@ class LocalCloud:
             self._closed = True
             if self._opened:
                 self.runner.close()
+                self.extraction.close()
                 self.ingestion.close()
                 self.searcher.close()
                 self.page_images.close()

@@ -24,6 +24,7 @@ from llama_cloud_ext.local.simulation import Simulation, simulation_of
 if TYPE_CHECKING:
     import httpx
     from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.llms import LLM
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
 MEMORY = ":memory:"
@@ -108,9 +109,13 @@ def local_transport(address: str) -> httpx.AsyncBaseTransport:
 
 
 def use_models(
-    address: str, *, embed_model: BaseEmbedding | None = None, reranker: BaseNodePostprocessor | None = None
+    address: str,
+    *,
+    embed_model: BaseEmbedding | None = None,
+    reranker: BaseNodePostprocessor | None = None,
+    llm: LLM | None = None,
 ) -> None:
-    """Have a `local:` address embed and re-rank with models of yours, in this process.
+    """Have a `local:` address embed, re-rank and extract with models of yours, in this process.
 
     Call it before the address is used for the first time. An index that was embedded by another model says so when it
     is asked; `sync` on the index embeds it anew.
@@ -119,6 +124,7 @@ def use_models(
         address: `local:DIR` or `local::memory:`.
         embed_model: Any LlamaIndex embedding model; None for the lexical default.
         reranker: Any LlamaIndex node postprocessor; None for the lexical default.
+        llm: Any LlamaIndex LLM; None for an extraction by rules.
 
     Raises:
         ConfigurationError: The address is in use already, or is none; or a model is none.
@@ -128,14 +134,14 @@ def use_models(
         >>> use_models("local:./.my-llamacloud", embed_model=MockEmbedding(embed_dim=8))
     """
     folder, _ = parse_address(address)
-    check_models(embed_model, reranker)
+    check_models(embed_model, reranker, llm)
     with _lock:
         if any(pid == os.getpid() and shared.cloud.data == folder for (pid, _), shared in _open.items()):
             raise ConfigurationError(
                 f"{address} is in use already, with the models it was opened with",
                 hint="Call use_models() before anything uses the address.",
             )
-        _models[folder] = {"embed_model": embed_model, "reranker": reranker}
+        _models[folder] = {"embed_model": embed_model, "reranker": reranker, "llm": llm}
 
 
 def parse_address(address: str) -> tuple[Path | None, Simulation | None]:

@@ -1,25 +1,19 @@
-"""The ingestion runner: takes documents and files from the queues, makes chunks and vectors of them, and writes them.
-
-One dispatcher thread claims work and renews leases; as many threads as there are cores work. What a killed process
-leaves is taken up by another one or by its own restart.
-"""
+"""The ingestion runner: makes chunks and vectors of the documents and files that wait, and writes them."""
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llama_cloud_ext.local.dispatcher import MOST_ATTEMPTS, Dispatcher
 from llama_cloud_ext.local.file_parsing import ParsedFile, parse_pipeline_file
 from llama_cloud_ext.local.garbage_collection import seldom_collected
 from llama_cloud_ext.local.ingestion_queue import DocumentBatch, FileTask, Ingested, IngestionQueue
-from llama_cloud_ext.local.job_ends import JobEnds
-from llama_cloud_ext.local.jobs import MOST_ATTEMPTS, POLL_SECONDS, JobFailure, available_cores
-from llama_cloud_ext.local.leases import LEASE_SECONDS, RENEWAL_SECONDS, Owner
+from llama_cloud_ext.local.jobs import JobFailure
+from llama_cloud_ext.local.leases import Owner
 from llama_cloud_ext.local.pipeline_records import DocumentRecord, PipelineRecord
 from llama_cloud_ext.local.retrieval import Chunk, Embedder, embedding_text, split_document
 
@@ -29,9 +23,6 @@ if TYPE_CHECKING:
     from llama_cloud_ext.local.store import Store
 
 logger = logging.getLogger(__name__)
-
-LONGEST_GOODBYE = 2.0
-"""Seconds that closing waits for work under way; it resumes at the next start."""
 
 
 class IngestionRunner:
@@ -63,88 +54,30 @@ class IngestionRunner:
         self._embedder = embedder
         self._engine = engine
         self._tessdata = tessdata
-        self._owner = Owner(root)
-        self._queue = IngestionQueue(store.database, self._owner.id, embedder.name)
-        self._most = available_cores()
-        self._lock = threading.Lock()
-        self._running = 0
-        self.ends = JobEnds()
-        self._wake = threading.Event()
-        self._closing = False
-        self._dispatcher = threading.Thread(target=self._dispatch, name="llama-cloud-local-ingestion", daemon=True)
-        self._dispatcher.start()
+        owner = Owner(root)
+        self._queue = IngestionQueue(store.database, owner.id, embedder.name)
+        self._dispatcher = Dispatcher(owner, self._queue, self._ingest, name="ingestion")
+        self.ends = self._dispatcher.ends
 
     def wake(self) -> None:
         """Say that there is something to ingest."""
-        self._wake.set()
+        self._dispatcher.wake()
 
     def close(self) -> None:
         """Stop, and put unfinished work back in the queues."""
-        self._closing = True
-        self._wake.set()
-        self._dispatcher.join(LONGEST_GOODBYE)
-        deadline = time.monotonic() + LONGEST_GOODBYE
-        while self._running and time.monotonic() < deadline:
-            time.sleep(0.01)
-        self._queue.release().result()
-        self._owner.close()
+        self._dispatcher.close()
 
-    # -- the dispatcher's thread --------------------------------------------------------------------------------
+    def _ingest(self, task: DocumentBatch | FileTask, stop: threading.Event) -> None:
+        with seldom_collected():
+            if isinstance(task, DocumentBatch):
+                self._ingest_documents(task, stop)
+            else:
+                self._ingest_file(task, stop)
 
-    def _dispatch(self) -> None:
-        renewed = time.monotonic()
-        while not self._closing:
-            try:
-                # First, or a process that was suspended would take its own work for somebody's who has gone.
-                if self._running and time.monotonic() - renewed >= RENEWAL_SECONDS:
-                    renewed = time.monotonic()
-                    self._queue.renew(LEASE_SECONDS).result()
-                while self._claim():
-                    pass
-            except Exception:
-                logger.exception("the ingestion queue of the local LlamaCloud could not be read; trying again")
-                time.sleep(POLL_SECONDS)
-            self._wake.wait(POLL_SECONDS)
-            self._wake.clear()
-
-    def _claim(self) -> bool:
-        if self._closing or self._running >= self._most:
-            return False
-        gone, alive = self._owner.fates_of(self._queue.other_owners().result())
-        task = self._queue.claim(LEASE_SECONDS, gone=gone, alive=alive).result()
-        if task is None:
-            return False
-        with self._lock:
-            self._running += 1
-        threading.Thread(target=self._run, args=(task,), name="llama-cloud-local-ingesting", daemon=True).start()
-        return True
-
-    # -- a worker's thread --------------------------------------------------------------------------------------
-
-    def _run(self, task: DocumentBatch | FileTask) -> None:
-        try:
-            with seldom_collected():
-                if isinstance(task, DocumentBatch):
-                    self._ingest_documents(task)
-                else:
-                    self._ingest_file(task)
-        except Exception:
-            # Only the database can fail here. If it does so again, the lease expires when there is no other work.
-            if not self._closing:
-                logger.exception("an ingestion of the local LlamaCloud was interrupted")
-                time.sleep(POLL_SECONDS)
-                with suppress(Exception):
-                    self._queue.give_back(task).result()
-        finally:
-            with self._lock:
-                self._running -= 1
-            self.ends.tell()
-            self._wake.set()
-
-    def _ingest_documents(self, batch: DocumentBatch) -> None:
+    def _ingest_documents(self, batch: DocumentBatch, stop: threading.Event) -> None:
         outcomes = [self._split(batch.pipeline, document) for document in batch.documents]
-        self._embed(outcomes)
-        if not self._closing:
+        self._embed(outcomes, stop)
+        if not stop.is_set():
             self._queue.finish_documents(batch.pipeline, outcomes).result()
 
     def _split(self, pipeline: PipelineRecord, document: DocumentRecord) -> Ingested:
@@ -171,7 +104,7 @@ class IngestionRunner:
             embedder=self._embedder,
         )
 
-    def _embed(self, outcomes: Sequence[Ingested]) -> None:
+    def _embed(self, outcomes: Sequence[Ingested], stop: threading.Event) -> None:
         """Embed all chunks of a batch at once; where that fails, each document by itself, to find the one at fault."""
         good = [outcome for outcome in outcomes if outcome.error is None]
         texts = [embedding_text(chunk) for outcome in good for chunk in outcome.chunks]
@@ -182,28 +115,28 @@ class IngestionRunner:
                 good[0].error = _explained(error)
                 return
             for outcome in good:
-                if self._closing:  # nothing of this will be written any more
+                if stop.is_set():  # nothing of this will be written any more
                     return
-                self._embed([outcome])
+                self._embed([outcome], stop)
             return
         start = 0
         for outcome in good:
             outcome.vectors = vectors[start : start + len(outcome.chunks)]
             start += len(outcome.chunks)
 
-    def _ingest_file(self, task: FileTask) -> None:
-        outcome, parsed = Ingested(None), self._parse(task)  # type: ignore[arg-type]  # its document is new
+    def _ingest_file(self, task: FileTask, stop: threading.Event) -> None:
+        outcome, parsed = Ingested(None), self._parse(task, stop)  # type: ignore[arg-type]  # its document is new
         if isinstance(parsed, str):
             outcome.error = parsed
         else:
             _caught(outcome, lambda: self._chunks(task.pipeline, parsed.document))
-            self._embed([outcome])
-        if not self._closing:
+            self._embed([outcome], stop)
+        if not stop.is_set():
             document = None if isinstance(parsed, str) else parsed.document
             pages = 0 if isinstance(parsed, str) else parsed.pages
             self._queue.finish_file(task, document, outcome, pages).result()
 
-    def _parse(self, task: FileTask) -> ParsedFile | str:
+    def _parse(self, task: FileTask, stop: threading.Event) -> ParsedFile | str:
         """What is in the file, or the reason why nothing is."""
         if task.file.attempts > MOST_ATTEMPTS:
             return f"DOCUMENT_TOO_LARGE: parsing was interrupted {MOST_ATTEMPTS} times; it may end the process"
@@ -214,7 +147,7 @@ class IngestionRunner:
                 task.pipeline.configuration.get("llama_parse_parameters") or {},
                 engine=self._engine,
                 tessdata=self._tessdata,
-                should_stop=lambda: self._closing,
+                should_stop=stop.is_set,
             )
         except JobFailure as error:
             return str(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,9 @@ class FileTask:
     file: PipelineFileRecord
 
 
+Task = DocumentBatch | FileTask
+
+
 @dataclass
 class Ingested:
     """What became of one document: its chunks with their vectors, or the reason why there are none."""
@@ -92,9 +95,7 @@ class IngestionQueue:
 
         return self._database.read(work)
 
-    def claim(
-        self, lease: float, *, gone: Sequence[str], alive: Sequence[str]
-    ) -> Future[DocumentBatch | FileTask | None]:
+    def claim(self, lease: float, *, gone: Sequence[str], alive: Sequence[str]) -> Future[Task | None]:
         """Take documents of one pipeline, or a file, whichever came first; None when there is nothing to do.
 
         Args:
@@ -104,7 +105,7 @@ class IngestionQueue:
         """
         ended = work_leases.expired(gone=gone, alive=alive)
 
-        def look(connection: sqlite3.Connection) -> DocumentBatch | FileTask | None:
+        def look(connection: sqlite3.Connection) -> Task | None:
             # Asking with a read first keeps idle polling from taking the write lock.
             if all(_first(connection, table, ended) is None for table in _TABLES):
                 return None
@@ -119,7 +120,7 @@ class IngestionQueue:
 
         return self._database.read(look)
 
-    def _take(self, connection: sqlite3.Connection, ended: Ended, lease: float) -> DocumentBatch | FileTask | None:
+    def _take(self, connection: sqlite3.Connection, ended: Ended, lease: float) -> Task | None:
         document, file = (_first(connection, table, ended) for table in _TABLES)
         if document is not None and (file is None or document["updated_at"] <= file["updated_at"]):
             return self._take_documents(connection, document, ended, lease)
@@ -163,12 +164,18 @@ class IngestionQueue:
     def _pipeline(self, connection: sqlite3.Connection, pipeline_id: str) -> PipelineRecord:
         return pipeline_of(connection.execute("SELECT * FROM pipelines WHERE id = ?", (pipeline_id,)).fetchone())
 
-    def renew(self, lease: float) -> Future[None]:
-        """Renew every lease of this owner."""
+    def renew(
+        self, lease: float, running: Collection[DocumentBatch | FileTask]
+    ) -> Future[list[DocumentBatch | FileTask]]:
+        """Renew every lease of this owner.
 
-        def work(connection: sqlite3.Connection) -> None:
+        Nothing is called lost: the rest of a batch goes on when a document of it is deleted or changed.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[Task]:
             for table in _TABLES:
                 work_leases.renew(connection, table, IN_PROGRESS, self._owner, lease)
+            return []
 
         return self._database.write(work)
 
@@ -181,7 +188,7 @@ class IngestionQueue:
 
         return self._database.write(work)
 
-    def give_back(self, task: DocumentBatch | FileTask) -> Future[None]:
+    def give_back(self, task: Task) -> Future[None]:
         """Put what was not finished back in the queue. It counts as an attempt."""
 
         def work(connection: sqlite3.Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 
@@ -14,6 +14,11 @@ class JobEnds:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._followers: list[Callable[[], None]] = []
+
+    def call(self, follower: Callable[[], None]) -> None:
+        """Have a function called at every end, in the thread where it happens. It must be quick."""
+        self._followers.append(follower)
 
     @contextmanager
     def listen(self) -> Iterator[asyncio.Event]:
@@ -31,7 +36,9 @@ class JobEnds:
                 self._listeners.discard(listener)
 
     def tell(self) -> None:
-        """Set the events of all who listen."""
+        """Set the events of all who listen, and call those who follow."""
+        for follower in self._followers:
+            follower()
         with self._lock:
             listeners = list(self._listeners)
         for loop, event in listeners:

@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from llama_cloud_ext.local.dispatcher import available_cores
 from llama_cloud_ext.local.engine import EngineError, EngineStopped, parse_document
 from llama_cloud_ext.local.engine.file_kinds import detect
-from llama_cloud_ext.local.jobs import available_cores
 
 if TYPE_CHECKING:
     from llama_cloud_ext.local.blobs import Blobs

@@ -12,6 +12,8 @@ from starlette.routing import Route
 from llama_cloud_ext.local.answers import PiecesResponse, check_scope, cloud_of, json_answer
 from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.files_routes import base_url, download_expiry
+from llama_cloud_ext.local.job_table import COMPLETED, STATUSES
+from llama_cloud_ext.local.jobs import ParseJobRecord
 from llama_cloud_ext.local.parse_versions import TIERS, VERSIONS, latest
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.results import (
@@ -24,7 +26,6 @@ from llama_cloud_ext.local.results import (
 )
 from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.source_fetching import name_of_url
-from llama_cloud_ext.local.store import COMPLETED, STATUSES, JobRecord
 from llama_cloud_ext.local.uploads import receive_body, receive_upload
 from llama_cloud_ext.local.validation import (
     check_configuration,
@@ -49,7 +50,7 @@ async def create_job(request: Request) -> Response:
     """POST /api/v2/parse: parse a stored file or a URL."""
     check_scope(request)
     cloud = cloud_of(request)
-    configuration = check_configuration(parse_json(await receive_body(request)))
+    configuration = check_configuration(await _with_saved(cloud, parse_json(await receive_body(request))))
     job_id = new_job_id()
     if (file_id := configuration.get("file_id")) is not None:
         record = await wait_for(cloud.store.file(file_id))
@@ -81,7 +82,7 @@ async def upload_and_parse(request: Request) -> Response:
         upload.check()
         if (text := upload.fields.get("configuration")) is None:
             raise invalid(["body", "configuration"], "Field required", None, "missing")
-        configuration = check_configuration(parse_json(text.encode()))
+        configuration = check_configuration(await _with_saved(cloud, parse_json(text.encode())))
         for name in ("file_id", "source_url"):
             if name in configuration:
                 raise invalid([name], "Mutually exclusive with an uploaded file", configuration[name])
@@ -105,7 +106,7 @@ async def list_jobs(request: Request) -> Response:
     before = read_cursor(query.get("page_token"), [int])
     cloud = cloud_of(request)
     page = await wait_for(
-        cloud.store.jobs(
+        cloud.parse_jobs.page(
             filters,
             created_from=moment("created_at_on_or_after", query.get("created_at_on_or_after")),
             created_to=moment("created_at_on_or_before", query.get("created_at_on_or_before")),
@@ -145,7 +146,7 @@ async def cancel_job(request: Request) -> Response:
     check_scope(request)
     cloud = cloud_of(request)
     job = await _known_job(request)
-    cancelled = await wait_for(cloud.store.cancel_job(job.id))
+    cancelled = await wait_for(cloud.parse_jobs.cancel(job.id))
     if cancelled is None:
         job = await _known_job(request)
         raise RequestError(409, f"Parse job is already {job.status} and cannot be cancelled")
@@ -159,7 +160,7 @@ async def delete_job(request: Request) -> Response:
     check_scope(request)
     cloud = cloud_of(request)
     job = await _known_job(request)
-    if not await wait_for(cloud.store.delete_job(job.id)):
+    if not await wait_for(cloud.parse_jobs.delete(job.id)):
         job = await _known_job(request)
         raise RequestError(409, f"Parse job is {job.status}; cancel it before deleting it")
     if job.result_id is not None:
@@ -178,13 +179,27 @@ def new_job_id() -> str:
     return f"pjb-{uuid.uuid4()}"
 
 
+async def _with_saved(cloud: LocalCloud, body: dict[str, Any]) -> dict[str, Any]:
+    """A request with what the saved configuration that it names says about everything it leaves open."""
+    if (config_id := body.get("configuration_id")) is None:
+        return body
+    saved = await wait_for(cloud.configurations.get(config_id)) if isinstance(config_id, str) else None
+    if saved is None or saved.product_type != "parse_v2":
+        raise RequestError(403, "Access denied to this parse configuration")
+    given = {name: value for name, value in body.items() if value is not None}
+    for name in ("tier", "version"):
+        if given.get(name) == "configured":
+            del given[name]
+    return {**saved.options, **given}
+
+
 async def _accept(cloud: LocalCloud, job_id: str, name: str, configuration: dict[str, Any]) -> Response:
-    job = await wait_for(cloud.store.add_job(job_id, name, configuration))
+    job = await wait_for(cloud.parse_jobs.add(job_id, name, configuration))
     cloud.runner.wake()
     return json_answer(_job(cloud, job))
 
 
-async def _settling_job(request: Request) -> JobRecord:
+async def _settling_job(request: Request) -> ParseJobRecord:
     """The job, after a moment in which it may end."""
     cloud = cloud_of(request)
     if cloud.simulation is not None:  # a simulation answers as the service
@@ -194,14 +209,14 @@ async def _settling_job(request: Request) -> JobRecord:
     )
 
 
-async def _known_job(request: Request) -> JobRecord:
-    job = await wait_for(cloud_of(request).store.job(request.path_params["job_id"]))
+async def _known_job(request: Request) -> ParseJobRecord:
+    job = await wait_for(cloud_of(request).parse_jobs.get(request.path_params["job_id"]))
     if job is None:
         raise RequestError(404, NOT_FOUND)
     return job
 
 
-def _job(cloud: LocalCloud, job: JobRecord, *, usage: bool = False) -> dict[str, Any]:
+def _job(cloud: LocalCloud, job: ParseJobRecord, *, usage: bool = False) -> dict[str, Any]:
     return {
         "id": job.id,
         "project_id": cloud.project.id,
@@ -217,7 +232,7 @@ def _job(cloud: LocalCloud, job: JobRecord, *, usage: bool = False) -> dict[str,
 
 
 def _expanded(
-    cloud: LocalCloud, job: JobRecord, answer: dict[str, Any], expand: list[str], wanted: list[str], base: str
+    cloud: LocalCloud, job: ParseJobRecord, answer: dict[str, Any], expand: list[str], wanted: list[str], base: str
 ) -> list[bytes | IO[bytes]]:
     """The whole answer in pieces; blocking."""
     result_id = str(job.result_id)

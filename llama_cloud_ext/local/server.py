@@ -18,6 +18,7 @@ from llama_cloud_ext.local.middleware import LoopbackOnly, is_loopback
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.llms import LLM
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
     from llama_cloud_ext.local.jobs import Engine
@@ -42,6 +43,7 @@ def serve(
     engine: Engine | None = None,
     embed_model: BaseEmbedding | None = None,
     reranker: BaseNodePostprocessor | None = None,
+    llm: LLM | None = None,
     on_start: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a data folder until SIGINT or SIGTERM.
@@ -56,6 +58,7 @@ def serve(
         engine: A stand-in for the engine.
         embed_model: The LlamaIndex embedding model of indexes; None for the lexical default.
         reranker: The LlamaIndex node postprocessor that re-ranks; None for the lexical default.
+        llm: The LlamaIndex LLM that extracts; None for rules without a model.
         on_start: Called with the base URL once the server answers.
 
     Raises:
@@ -81,6 +84,7 @@ def serve(
         engine=engine,
         embed_model=embed_model,
         reranker=reranker,
+        llm=llm,
     )
     if not api_key:
         app.add_middleware(LoopbackOnly)

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from llama_cloud_ext.parse.metadata import SourceIdentity, excluded_keys, shorten_error
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
+from llama_cloud_ext.parse.metadata import excluded_keys, shorten_error
 from llama_cloud_ext.parse.pages import ParsePage
 
 if TYPE_CHECKING:

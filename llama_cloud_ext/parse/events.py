@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from llama_index.core.instrumentation.events import BaseEvent
 
+from llama_cloud_ext.errors import FailedItem
+from llama_cloud_ext.parse.job import ParseJob
+from llama_cloud_ext.parse.result import ParseResult
+
 
 class ParseJobSubmittedEvent(BaseEvent):
     """A job was created and not waited for.
@@ -62,3 +66,22 @@ class ParseJobFailedEvent(BaseEvent):
     def class_name(cls) -> str:
         """Give the event's name."""
         return "ParseJobFailedEvent"
+
+
+def parse_event(outcome: ParseResult | ParseJob | FailedItem) -> BaseEvent:
+    """The event of what one input of a call came to."""
+    if isinstance(outcome, ParseResult):
+        return ParseJobCompletedEvent(
+            file=outcome.source.name,
+            job_id=str(outcome.job_id),
+            pages=len(outcome.pages),
+            credits=outcome.job.credits,
+        )
+    if isinstance(outcome, ParseJob):
+        return ParseJobSubmittedEvent(file=outcome.source.name, job_id=outcome.job_id)
+    return ParseJobFailedEvent(
+        file=outcome.source,
+        job_id=outcome.job_id,
+        error=type(outcome.error).__name__,
+        message=str(outcome.error),
+    )

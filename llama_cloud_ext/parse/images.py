@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from llama_cloud_ext.parse.metadata import SourceIdentity, box_json, clean_text, excluded_keys
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
+from llama_cloud_ext.parse.metadata import box_json, clean_text, excluded_keys
 from llama_cloud_ext.wire.image_types import TYPE_OF_SUFFIX
 from llama_cloud_ext.wire.models.parse_response import ImageRecord, ParseResponse
 from llama_cloud_ext.wire.models.tolerant import as_integer

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from llama_cloud_ext.errors import BadRequestError, ConfigurationError, ConflictError, UnprocessableError
-from llama_cloud_ext.parse.metadata import SourceIdentity
-from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline, Wanted
+from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.jobs.handle import JobHandle
+from llama_cloud_ext.jobs.pipeline import CreatedJob
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
+from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
 from llama_cloud_ext.parse.result import ParseResult
-from llama_cloud_ext.wire import files, parse
-from llama_cloud_ext.wire.io_loop import run, run_async
 from llama_cloud_ext.wire.job_slots import JobSlots
 from llama_cloud_ext.wire.parse_jobs import PARSE_JOBS
 from llama_cloud_ext.wire.settings import Settings
 from llama_cloud_ext.wire.transport import connection_for
 
-logger = logging.getLogger(__name__)
 
-# A job's place among its reader's unfinished jobs. Kept beside the handle, because a place cannot be pickled.
-_created: WeakKeyDictionary[ParseJob, CreatedJob] = WeakKeyDictionary()
-
-
-class ParseJob:
+class ParseJob(JobHandle[ParseResult]):
     """A handle on a parse job: ask for its status, collect its result, or cancel it.
 
     Handles can be pickled and used in another process: a pickle holds the connection's API key, so treat it as a
@@ -52,6 +44,8 @@ class ParseJob:
         ```
     """
 
+    kind = PARSE_JOBS
+
     def __init__(
         self,
         job_id: str,
@@ -63,96 +57,18 @@ class ParseJob:
         delete_after: bool = False,
         file_id: str | None = None,
     ) -> None:
-        self.job_id = job_id
+        super().__init__(job_id, settings=settings, file_id=file_id)
         self.source = source
-        self._settings = settings
         self._wanted = wanted or Wanted()
         self._job_timeout = job_timeout
         self._delete_after = delete_after
-        self._file_id = file_id
 
     @classmethod
     def of(cls, created: CreatedJob, source: SourceIdentity, settings: Settings, **options: Any) -> ParseJob:
         """The handle of a job that was just created here, which knows its place among the unfinished ones."""
         job = cls(created.job_id, source=source, settings=settings, file_id=created.file_id, **options)
-        _created[job] = created
+        job._created_here(created)
         return job
-
-    def record(self) -> dict[str, Any]:
-        """The job's record as the service has it now: `id`, `status`, `name`, `tier`, `error_message`, `usage`, …
-
-        Raises:
-            NotFoundError: The job does not exist, or no longer.
-        """
-        return run(self._record)
-
-    async def arecord(self) -> dict[str, Any]:
-        """The asynchronous twin of `record`."""
-        return await run_async(self._record)
-
-    def status(self) -> str:
-        """The job's status now: PENDING, RUNNING, COMPLETED, FAILED or CANCELLED, or one that a newer service has.
-
-        Raises:
-            NotFoundError: The job does not exist, or no longer.
-        """
-        return run(self._status)
-
-    async def astatus(self) -> str:
-        """The asynchronous twin of `status`."""
-        return await run_async(self._status)
-
-    def result(self) -> ParseResult:
-        """Wait for the job and fetch its result.
-
-        Returns:
-            The result, as `LlamaParseReader.parse` would have given it.
-
-        Raises:
-            JobFailedError: The job failed; its code and reason are in the error.
-            JobCancelledError: It was cancelled.
-            JobDeadlineError: It was still running after `job_timeout` seconds; `result` can be called again.
-        """
-        return run(self._result)
-
-    async def aresult(self) -> ParseResult:
-        """The asynchronous twin of `result`."""
-        return await run_async(self._result)
-
-    def cancel(self) -> None:
-        """Stop the job. One that has ended already is left as it is.
-
-        Raises:
-            NotFoundError: The job does not exist, or no longer.
-        """
-        run(self._cancel)
-
-    async def acancel(self) -> None:
-        """The asynchronous twin of `cancel`."""
-        await run_async(self._cancel)
-
-    def delete(self) -> None:
-        """Delete the job, its result, and its upload where it has one of its own; a running job is cancelled first.
-
-        Raises:
-            NotFoundError: The job does not exist, or no longer.
-        """
-        run(self._delete)
-
-    async def adelete(self) -> None:
-        """The asynchronous twin of `delete`."""
-        await run_async(self._delete)
-
-    async def _record(self) -> dict[str, Any]:
-        created = self._created_job()
-        record = await PARSE_JOBS.get(connection_for(self._settings), self.job_id)
-        created.record = record
-        if created.slot is not None and PARSE_JOBS.is_terminal(record):
-            created.slot.release()
-        return record
-
-    async def _status(self) -> str:
-        return str((await self._record()).get("status") or "UNKNOWN")
 
     async def _result(self) -> ParseResult:
         pipeline = ParsePipeline(
@@ -165,25 +81,6 @@ class ParseJob:
         result = ParseResult(response, source=self.source, settings=self._settings)
         result.raise_if_blank()
         return result
-
-    async def _cancel(self) -> None:
-        if not PARSE_JOBS.is_terminal(await self._record()):
-            # It may have ended meanwhile, which a service may take for a reason to refuse.
-            with suppress(BadRequestError, ConflictError, UnprocessableError):
-                await parse.cancel(connection_for(self._settings), self.job_id)
-            created = self._created_job()
-            if created.slot is not None:
-                created.slot.release()
-
-    async def _delete(self) -> None:
-        await self._cancel()
-        await parse.delete(connection_for(self._settings), self.job_id)
-        if self._file_id is not None:
-            await files.delete(connection_for(self._settings), self._file_id)
-
-    def _created_job(self) -> CreatedJob:
-        # In another process the handle is all there is, and the first look is taken at once.
-        return _created.setdefault(self, CreatedJob(job_id=self.job_id, file_id=self._file_id))
 
     def to_json(self) -> str:
         """The handle as JSON text, without the API key."""

@@ -10,9 +10,10 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.documents import page_count
 from llama_cloud_ext.parse.images import ParseImage, image_metadata, image_name
-from llama_cloud_ext.parse.metadata import SourceIdentity, clean_text, excluded_keys
+from llama_cloud_ext.parse.metadata import clean_text, excluded_keys
 from llama_cloud_ext.parse.outline import PlacedItem, walk
 from llama_cloud_ext.parse.pages import ParsePage
 from llama_cloud_ext.wire.models.parse_items import ImageItem, Item, TableItem

@@ -20,7 +20,6 @@ from llama_cloud_ext.wire.models.parse_configuration import (
     ParseConfiguration,
     ProcessingControl,
     ProcessingOptions,
-    WebhookConfiguration,
 )
 from llama_cloud_ext.wire.models.parse_groups import (
     AgenticOptions,
@@ -31,6 +30,7 @@ from llama_cloud_ext.wire.models.parse_groups import (
     PageRanges,
 )
 from llama_cloud_ext.wire.models.strict import Given, StrictModel, invalid_options
+from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
 
 __all__ = ["ParseOptions", "explain_unknown_option"]
 

@@ -14,9 +14,9 @@ from itertools import chain, count, islice
 from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, JobFailedError, LlamaCloudError, PartialFailureError
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.assets import IMAGES, OUTPUT_PDF, XLSX, stored_assets
-from llama_cloud_ext.parse.metadata import SourceIdentity
-from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted, label
+from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.parse.target_pages import format_target_pages, parse_target_pages
 from llama_cloud_ext.wire.models.tolerant import as_mapping, as_objects
@@ -71,7 +71,7 @@ async def parse_in_parts(
         page_ranges = {"target_pages": format_target_pages(part)}
         try:
             created = await pipeline.create(source, {**body, "page_ranges": page_ranges}, file_id=file_id)
-            return _Part(part, response=await pipeline.collect(created, wanted, file=label(source)))
+            return _Part(part, response=await pipeline.collect(created, wanted, file=source.label))
         except LlamaCloudError as error:
             return _Part(part, error=error)
 
@@ -125,12 +125,12 @@ def _join(parts: list[_Part], source: Source) -> dict[str, Any]:
         results: list[Any] = [
             ParseResult(part.response, source=identity)
             if part.response is not None
-            else FailedItem(f"{label(source)} (pages {format_target_pages(part.pages)})", part.error, None, index)  # type: ignore[arg-type]  # one of the two is set
+            else FailedItem(f"{source.label} (pages {format_target_pages(part.pages)})", part.error, None, index)  # type: ignore[arg-type]  # one of the two is set
             for index, part in enumerate(parts)
         ]
         missing = ", ".join(format_target_pages(part.pages) for part in failed)
         raise PartialFailureError(
-            f"{label(source)}: {len(failed)} of {len(parts)} parts failed; pages {missing} are missing",
+            f"{source.label}: {len(failed)} of {len(parts)} parts failed; pages {missing} are missing",
             results=results,
             hint="The other parts are in .results; parse the missing ones with target_pages=…",
         )

@@ -7,10 +7,11 @@ import logging
 import os
 from typing import Any
 
-from llama_cloud_ext.errors import FailedItem, LlamaCloudError
-from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline
+from llama_cloud_ext.errors import LlamaCloudError
+from llama_cloud_ext.jobs.pipeline import CreatedJob
+from llama_cloud_ext.jobs.state import JobsState
+from llama_cloud_ext.parse.pipeline import ParsePipeline
 from llama_cloud_ext.wire.io_loop import run, spawn
-from llama_cloud_ext.wire.job_slots import JobSlots
 from llama_cloud_ext.wire.sources import Source
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Prefetched:
             self._created.cancel()
 
 
-class ReaderState:
+class ReaderState(JobsState):
     """The failures, job slots and prefetched jobs of one reader in one process.
 
     A copy of a reader starts with a state of its own. A pickle takes along the ids of the prefetched jobs that exist
@@ -67,18 +68,10 @@ class ReaderState:
     """
 
     def __init__(self, jobs: dict[Key, tuple[str, str | None]] | None = None) -> None:
-        self.failures: list[FailedItem] = []
-        self._slots: tuple[int, int, JobSlots] | None = None
+        super().__init__()
         self._prefetched: dict[Key, Prefetched] = {
             key: Prefetched(CreatedJob(job_id, file_id=file_id)) for key, (job_id, file_id) in (jobs or {}).items()
         }
-
-    def slots(self, limit: int) -> JobSlots:
-        """The places for unfinished jobs; new ones after a fork and when the limit was changed."""
-        pid = os.getpid()
-        if self._slots is None or self._slots[:2] != (pid, limit):
-            self._slots = (pid, limit, JobSlots(limit))
-        return self._slots[2]
 
     def prefetch(self, key: Key, pipeline: ParsePipeline, source: Source, body: dict[str, Any]) -> None:
         """Start a job in the background, unless the same one is under way."""
@@ -108,18 +101,6 @@ class ReaderState:
             logger.debug("a prefetched job could not be waited for; whoever loads its file will see: %s", error)
         finally:
             pipeline.leave(created)
-
-    def __eq__(self, other: object) -> bool:
-        # Two readers are equal when their options are; what they happen to be doing is no part of it.
-        return isinstance(other, ReaderState)
-
-    __hash__ = None  # type: ignore[assignment]  # nobody looks one up
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> ReaderState:
-        return ReaderState()
-
-    def __copy__(self) -> ReaderState:
-        return ReaderState()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ReaderState, (run(self._hand_over) if self._prefetched else {},)

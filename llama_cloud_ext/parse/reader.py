@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem
 from llama_cloud_ext.instrumentation import span
+from llama_cloud_ext.jobs.outcomes import Outcomes
 from llama_cloud_ext.parse.assets import IMAGES, stored_assets
+from llama_cloud_ext.parse.events import parse_event
 from llama_cloud_ext.parse.job import ParseJob
 from llama_cloud_ext.parse.options import ParseOptions, explain_unknown_option
-from llama_cloud_ext.parse.outcomes import Outcomes
 from llama_cloud_ext.parse.pipeline import Wanted
 from llama_cloud_ext.parse.prefetch import ReaderState
 from llama_cloud_ext.parse.result import ParseResult
@@ -453,4 +454,4 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         return await job.aresult()
 
     def _outcomes(self, *, log: bool = False) -> Outcomes:
-        return Outcomes(self.on_error, self._state.failures, log=log)
+        return Outcomes(self.on_error, self._state.failures, parse_event, log=log)

@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 from llama_cloud_ext.errors import ConfigurationError, EmptyResultError
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.documents import Kind, join_pages, page_documents, warn_about_gaps, whole_document
 from llama_cloud_ext.parse.images import ParseImage
 from llama_cloud_ext.parse.job_info import ParseJobInfo
-from llama_cloud_ext.parse.metadata import SourceIdentity, clean_text
+from llama_cloud_ext.parse.metadata import clean_text
 from llama_cloud_ext.parse.nodes import ImageContents, TableForm, build_nodes
 from llama_cloud_ext.parse.pages import ParsePage, loaded_lists
 from llama_cloud_ext.parse.result_files import ResultFiles

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, LlamaCloudError
+from llama_cloud_ext.jobs.files_runner import FilesRunner
+from llama_cloud_ext.jobs.pipeline import CreatedJob
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.job import ParseJob
-from llama_cloud_ext.parse.metadata import SourceIdentity
 from llama_cloud_ext.parse.partition import parse_in_parts
-from llama_cloud_ext.parse.pipeline import CreatedJob, ParsePipeline, Wanted, label
+from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
 from llama_cloud_ext.parse.prefetch import Key, ReaderState
 from llama_cloud_ext.parse.result import ParseResult
-from llama_cloud_ext.progress import ProgressReport, ShowProgress
+from llama_cloud_ext.progress import ShowProgress
 from llama_cloud_ext.wire import parse
 from llama_cloud_ext.wire.inputs import Input
 from llama_cloud_ext.wire.io_loop import in_thread
@@ -26,12 +28,7 @@ from llama_cloud_ext.wire.transport import connection_for
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 Outcome = ParseResult | FailedItem
-
-# A stream works on as many files as there are job slots, and on as many again whose results wait to be read.
-_STREAM_AHEAD = 2
 
 
 class ParseRunner:
@@ -68,39 +65,17 @@ class ParseRunner:
         self._job_timeout = job_timeout
         self._delete_after = delete_after
         self._partition_pages = partition_pages
-        self._show_progress = show_progress
+        self._files: FilesRunner[Source] = FilesRunner(
+            num_workers=num_workers, show_progress=show_progress, title="Parsing"
+        )
 
     async def parse(self, inputs: list[Input], wanted: Wanted) -> list[Outcome]:
         """Parse all files; their outcomes in the order of the inputs."""
-        progress = self._progress(inputs)
-        try:
-            return await asyncio.gather(*(self._outcome(item, wanted, progress) for item in inputs))
-        finally:
-            progress.close()
+        return await self._files.all(inputs, self._parse(wanted))
 
-    async def stream(self, inputs: list[Input], wanted: Wanted, *, in_order: bool = False) -> AsyncIterator[Outcome]:
+    def stream(self, inputs: list[Input], wanted: Wanted, *, in_order: bool = False) -> AsyncIterator[Outcome]:
         """Parse all files; each outcome as soon as it is there, or in the order of the inputs."""
-        progress = self._progress(inputs)
-        waiting = iter(inputs)
-        running: dict[asyncio.Task[Outcome], None] = {}
-        try:
-            while True:
-                while len(running) < self._num_workers * _STREAM_AHEAD and (item := next(waiting, None)) is not None:
-                    running[asyncio.create_task(self._outcome(item, wanted, progress))] = None
-                if not running:
-                    return
-                awaited = [next(iter(running))] if in_order else list(running)
-                finished, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-                for task in finished:
-                    del running[task]
-                    yield task.result()
-        finally:
-            for task in running:
-                task.cancel()
-            if running:
-                # Their jobs may have to be deleted, and whoever leaves the stream may end the process next.
-                await asyncio.wait(running)
-            progress.close()
+        return self._files.stream(inputs, self._parse(wanted), in_order=in_order)
 
     async def submit(self, inputs: list[Input], wanted: Wanted) -> list[ParseJob | FailedItem]:
         """Create a job for each file, without waiting for any."""
@@ -112,7 +87,7 @@ class ParseRunner:
             pipeline.leave(created)
             return self._handle(created, SourceIdentity.of(source), wanted)
 
-        return await asyncio.gather(*(self._guarded(item, start) for item in inputs))
+        return await self._files.start(inputs, start)
 
     async def job(self, job_id: str, source: Input | None, wanted: Wanted, extra_info: dict[str, Any]) -> ParseJob:
         """A handle on a job that exists already."""
@@ -146,34 +121,18 @@ class ParseRunner:
 
         await asyncio.gather(*(start(item) for item in inputs))
 
-    async def _outcome(self, item: Input, wanted: Wanted, progress: ProgressReport) -> Outcome:
-        async def parse_(source: Source) -> ParseResult:
+    def _parse(self, wanted: Wanted) -> Callable[[Source], Awaitable[ParseResult]]:
+        async def parse(source: Source) -> ParseResult:
             response = await self._response(source, wanted)
             return await in_thread(self._result, response, SourceIdentity.of(source))
 
-        outcome = await self._guarded(item, parse_)
-        failed = isinstance(outcome, FailedItem)
-        await progress.finished(outcome.source if isinstance(outcome, FailedItem) else item.label, failed=failed)
-        return outcome
-
-    async def _guarded(self, item: Input, work: Callable[[Source], Awaitable[T]]) -> T | FailedItem:
-        """What the work on one file gives, or the record of its failure: one bad file never takes the others along."""
-        name = item.label
-        try:
-            source = await item.resolve()
-            name = label(source)
-            return await work(source)
-        except LlamaCloudError as error:
-            return FailedItem(name, error.with_context(file=name), getattr(error, "job", None), item.index)
-        except Exception as error:
-            logger.exception("unexpected failure while parsing %s", name)
-            return FailedItem(name, error, None, item.index)
+        return parse
 
     async def _response(self, source: Source, wanted: Wanted) -> dict[str, Any]:
         pipeline = self._pipeline()
         prefetched = self._state.take(self._key(source))
         if prefetched is not None:
-            return await pipeline.collect(await prefetched.take(), wanted, file=label(source))
+            return await pipeline.collect(await prefetched.take(), wanted, file=source.label)
         if self._partition_pages is not None:
             return await parse_in_parts(pipeline, source, self._body, wanted, pages=self._partition_pages)
         return await pipeline.run(source, self._body, wanted)
@@ -203,9 +162,6 @@ class ParseRunner:
 
     def _key(self, source: Source) -> Key:
         return source.identity, source.size, source.modified, self._fingerprint
-
-    def _progress(self, inputs: list[Input]) -> ProgressReport:
-        return ProgressReport(self._show_progress, len(inputs), "Parsing")
 
     def _refuse_partition(self, method: str) -> None:
         if self._partition_pages is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import Self
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
+from llama_cloud_ext.jobs.stored_response import StoredResponse
 from llama_cloud_ext.wire import io_loop
 from llama_cloud_ext.wire.models.parse_response import ParseResponse
 
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from llama_cloud_ext.wire.settings import Settings
     from llama_cloud_ext.wire.transport import Connection
 
-_FORMAT = 1
 
-
-class StoredResult:
+class StoredResult(StoredResponse):
     """A response, the file it belongs to, and the connection to fetch more with.
 
     Everything but the connection survives pickling and JSON; copies keep the connection too.
@@ -30,15 +28,10 @@ class StoredResult:
         response: The JSON as the service sent it.
         source: The file it was parsed from.
         settings: The connection; None takes the environment's.
-
-    Attributes:
-        raw: The JSON as the service sent it.
-        source: The file it was parsed from.
     """
 
     def __init__(self, response: dict[str, Any], *, source: SourceIdentity, settings: Settings | None = None) -> None:
-        self.raw: dict[str, Any] = response if isinstance(response, dict) else {}
-        self.source = source
+        super().__init__(response, source=source)
         self._settings = settings
 
     def load(self, *expand: str) -> Self:
@@ -78,50 +71,9 @@ class StoredResult:
         self._settings = settings
         return self
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything but the connection, as JSON-able data that `from_dict` reads."""
-        return {"format": _FORMAT, "source": self.source.to_dict(), "response": self.raw}
-
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote.
-
-        Args:
-            data: The dictionary.
-
-        Returns:
-            An equal result.
-
-        Raises:
-            ConfigurationError: When it is no stored result.
-        """
-        try:
-            return cls(data["response"], source=SourceIdentity.from_dict(data["source"]))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ConfigurationError("this is no stored ParseResult", hint="It is what `to_dict()` gives.") from error
-
-    def to_json(self) -> str:
-        """Give `to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), ensure_ascii=True)
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote.
-
-        Args:
-            text: The JSON.
-
-        Returns:
-            An equal result.
-
-        Raises:
-            ConfigurationError: When it is no stored result.
-        """
-        try:
-            data = json.loads(text)
-        except ValueError as error:
-            raise ConfigurationError(f"this is no JSON: {error}") from error
-        return cls.from_dict(data)
+    def _restored(cls, data: Mapping[str, Any], response: dict[str, Any], source: SourceIdentity) -> Self:
+        return cls(response, source=source)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.raw, self.source)
@@ -131,13 +83,6 @@ class StoredResult:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return type(self)(deepcopy(self.raw, memo), source=deepcopy(self.source, memo), settings=self._settings)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, StoredResult):
-            return NotImplemented
-        return (self.raw, self.source) == (other.raw, other.source)
-
-    __hash__ = None  # type: ignore[assignment]  # the response inside can grow
 
     def _connection(self) -> Connection:
         """The connection for downloads; on the I/O loop only."""

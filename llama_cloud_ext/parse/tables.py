@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.parse.metadata import SourceIdentity, clean_text
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
+from llama_cloud_ext.parse.metadata import clean_text
 from llama_cloud_ext.parse.outline import PlacedItem, walk
 from llama_cloud_ext.parse.pages import ParsePage
 from llama_cloud_ext.wire.models.parse_items import Cell, TableItem

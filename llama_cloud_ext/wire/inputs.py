@@ -31,7 +31,7 @@ class Input:
     def label(self) -> str:
         """What messages call it before it has been looked at."""
         if isinstance(self.file, Source):
-            return self.file.path or self.file.name
+            return self.file.label
         if isinstance(self.file, (str, os.PathLike)):
             return os.fspath(self.file) if isinstance(self.file, str) else str(self.file)
         name = (self.extra_info or {}).get("file_name") or getattr(self.file, "name", None)

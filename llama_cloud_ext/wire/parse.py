@@ -6,25 +6,19 @@ The service's own reference: https://developers.llamaindex.ai/reference/resource
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from llama_cloud_ext.wire.job_lists import iterate_jobs
 from llama_cloud_ext.wire.models.tolerant import as_mapping
-from llama_cloud_ext.wire.paging import iterate_pages, path_with
+from llama_cloud_ext.wire.paging import path_with
 
 if TYPE_CHECKING:
     from llama_cloud_ext.wire.sources import Source
     from llama_cloud_ext.wire.transport import Connection
 
 _JOBS = "/api/v2/parse"
-
-_LONGEST_QUERY = 6000
-"""Characters of `job_ids` in one request: proxies commonly refuse addresses beyond 8,000."""
-
-_MOST_IDS = 100
-"""Ids in one request, so that their records surely fit on one page."""
 
 Recover = Callable[[], Awaitable[dict[str, Any] | None]]
 """Looks for what a lost answer may have created."""
@@ -120,28 +114,8 @@ async def list_jobs(
         "created_at_on_or_before": created_at_on_or_before,
         "page_size": page_size,
     }
-    if job_ids is None:
-        async for job in iterate_pages(connection, _JOBS, params=filters, budget=budget):
-            yield job
-        return
-    for some in _portions(job_ids):
-        params = {**filters, "job_ids": some, "page_size": page_size or len(some)}
-        async for job in iterate_pages(connection, _JOBS, params=params, budget=budget):
-            yield job
-
-
-def _portions(job_ids: Sequence[str]) -> Iterator[list[str]]:
-    some: list[str] = []
-    length = 0
-    for job_id in job_ids:
-        cost = len("&job_ids=") + len(quote(job_id, safe=""))
-        if some and (length + cost > _LONGEST_QUERY or len(some) == _MOST_IDS):
-            yield some
-            some, length = [], 0
-        some.append(job_id)
-        length += cost
-    if some:
-        yield some
+    async for job in iterate_jobs(connection, _JOBS, filters, job_ids=job_ids, budget=budget):
+        yield job
 
 
 async def cancel(connection: Connection, job_id: str) -> dict[str, Any]:

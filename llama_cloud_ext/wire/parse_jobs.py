@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 
 from llama_cloud_ext.wire import parse
 from llama_cloud_ext.wire.models.parse_response import ParseStatus
+from llama_cloud_ext.wire.product_jobs import ProductJobs
 from llama_cloud_ext.wire.transport import Connection
-from llama_cloud_ext.wire.watcher import JobKind, JobRecord
-
-# A list that keeps failing is not worth a long wait: each job can be asked for by itself.
-_LIST_BUDGET_SECONDS = 8.0
+from llama_cloud_ext.wire.watcher import LIST_BUDGET_SECONDS, JobRecord
 
 
 async def _get(connection: Connection, job_id: str) -> JobRecord:
@@ -20,12 +18,14 @@ async def _get(connection: Connection, job_id: str) -> JobRecord:
 
 
 def _list(connection: Connection, job_ids: Sequence[str]) -> AsyncIterator[JobRecord]:
-    return parse.list_jobs(connection, job_ids=job_ids, budget=_LIST_BUDGET_SECONDS)
+    return parse.list_jobs(connection, job_ids=job_ids, budget=LIST_BUDGET_SECONDS)
 
 
-PARSE_JOBS = JobKind(
+PARSE_JOBS = ProductJobs(
     product="parse",
     get=_get,
     list_jobs=_list,
     terminal=frozenset(status.value for status in ParseStatus if status.terminal),
+    cancel=parse.cancel,
+    delete=parse.delete,
 )

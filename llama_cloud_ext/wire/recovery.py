@@ -1,8 +1,9 @@
 """Create recovery: a create whose answer was lost is looked up before it is repeated, so nothing is paid for twice.
 
 Every parse create carries a tag of its own in `user_metadata`. When the answer does not arrive (a timeout, a reset, a
-5xx after sending), the jobs created since are listed and the tagged one, if there, is taken as the answer. Acceptance
-can surface late, so the look-up is repeated with growing pauses before the create is sent again.
+5xx after sending), the jobs created since are listed and the tagged one, if there, is taken as the answer. Extract jobs
+have no tags: theirs are recognised by input, configuration and time. Acceptance can surface late, so the look-up is
+repeated with growing pauses before the create is sent again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 from pydantic import TypeAdapter, ValidationError
 
-from llama_cloud_ext.wire import files, parse
+from llama_cloud_ext.wire import extract, files, parse
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.models.tolerant import as_mapping
 from llama_cloud_ext.wire.paging import first
@@ -78,6 +79,10 @@ class _Account:
 _accounts: WeakKeyDictionary[Any, _Account] = WeakKeyDictionary()
 
 
+def _account_of(connection: Connection) -> _Account:
+    return _accounts.setdefault(connection.pool, _Account())
+
+
 @dataclass
 class ParseCreateRecovery:
     """Finds the parse job of one create request whose answer was lost. Pass it as `recover=`.
@@ -107,7 +112,7 @@ class ParseCreateRecovery:
 
     @property
     def _account(self) -> _Account:
-        return _accounts.setdefault(self.connection.pool, _Account())
+        return _account_of(self.connection)
 
     async def _find(self, *, by_our_clock: bool = True) -> dict[str, Any] | None:
         since = datetime.fromtimestamp(self.started, timezone.utc)
@@ -147,6 +152,65 @@ class ParseCreateRecovery:
                 account.claim(str(record.get("id")))
                 return record
         return None
+
+
+@dataclass
+class ExtractCreateRecovery:
+    """Finds the extract job of one create request whose answer was lost. Pass it as `recover=`.
+
+    Args:
+        connection: Where the create was sent.
+        body: The request's body: the job has its `file_input`, and what it says of the configuration.
+        fresh_input: Whether the input was uploaded for this job alone, so that its time says nothing more.
+    """
+
+    connection: Connection
+    body: dict[str, Any]
+    fresh_input: bool = False
+    started: float = field(default_factory=time.time)
+
+    async def __call__(self) -> dict[str, Any] | None:
+        """The job's record, or None when the service shows none after several looks."""
+        found = await look_up_repeatedly(self._find)
+        if found is not None:
+            logger.info("the answer to a create request was lost; found its extract job %s", found.get("id"))
+        return found
+
+    def answered(self, record: dict[str, Any]) -> None:
+        """Note the record that the create, or the look-up, ended with."""
+        _account_of(self.connection).claim(str(record.get("id")))
+
+    async def _find(self) -> dict[str, Any] | None:
+        account = _account_of(self.connection)
+        since = datetime.fromtimestamp(self.started, timezone.utc) - _CLOSE_IN_TIME
+        records = extract.list_jobs(
+            self.connection, file_input=self.body["file_input"], expand=["configuration"], page_size=_PAGE_SIZE
+        )
+        async for record in first(records, _PAGE_SIZE):
+            created = _parse_time(record.get("created_at"))
+            if (
+                str(record.get("id")) not in account.claimed
+                and (self.fresh_input or created is None or created >= since)
+                and self._is_of_this_request(record)
+            ):
+                account.claim(str(record.get("id")))
+                return record
+        return None
+
+    def _is_of_this_request(self, record: dict[str, Any]) -> bool:
+        """Whether the job may be this request's: where the service returns what was sent, it is the same."""
+        for name in ("configuration_id", "configuration"):
+            sent, returned = self.body.get(name), record.get(name)
+            if sent and returned and not _holds(returned, sent):
+                return False
+        return True
+
+
+def _holds(returned: Any, sent: Any) -> bool:
+    """Whether the service's value is the one that was sent, to which it may have added its defaults."""
+    if isinstance(returned, dict) and isinstance(sent, dict):
+        return all(name in returned and _holds(returned[name], value) for name, value in sent.items())
+    return bool(returned == sent)
 
 
 def recover_upload(connection: Connection, external_file_id: str) -> Callable[[], Awaitable[dict[str, Any] | None]]:

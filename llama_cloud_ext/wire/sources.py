@@ -78,6 +78,11 @@ class Source:
     """The caller's metadata, a copy."""
     _content: Content | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def label(self) -> str:
+        """The name under which messages speak of it: its path where it has one."""
+        return self.path or self.name
+
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The content in pieces of at most 256 KiB, from its start on every call, in constant memory.
 

@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 JobRecord = dict[str, Any]
 ListJobs = Callable[[Connection, Sequence[str]], AsyncIterator[JobRecord]]
 
+# A list that keeps failing is not worth a long wait: each job can be asked for by itself.
+LIST_BUDGET_SECONDS = 8.0
 # interval = U(JITTER, 1) x min(LONGEST, SHORTEST + GROWTH x age). A sixth of the age at each look means a twelfth lost
 # on average; the constant part keeps jobs of a second from being asked for every few milliseconds.
 _SHORTEST_SECONDS = 0.18

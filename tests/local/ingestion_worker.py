@@ -8,9 +8,7 @@ its input closes. `DELAY` is how many seconds its model takes for each of its ca
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -18,8 +16,8 @@ from tests.local import fake_engine
 from tests.local.clients import local_client
 from tests.local.embeddings import LetterEmbedding
 from tests.local.pipeline_calls import add_file, document, pipeline, put
+from tests.local.worker_process import WorkerProcess, work_until_input_closes
 
-ROOT = Path(__file__).parents[2]
 TRANSFORM = {"mode": "auto", "chunk_size": 64, "chunk_overlap": 0}
 
 
@@ -50,20 +48,11 @@ async def main(data: Path, path: str, first: int, end: int, files: int, delay: f
         for number in range(files):
             await add_file(client, path, f"SLEEP 0.1\fPage two of file {number}.".encode(), f"{first}-{number}.txt")
         print(path, flush=True)
-        print("READY", flush=True)
-        closed = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def wait_for_end() -> None:
-            sys.stdin.read()
-            loop.call_soon_threadsafe(closed.set)
-
-        threading.Thread(target=wait_for_end, daemon=True).start()
-        await closed.wait()
+        await work_until_input_closes()
 
 
-class IngestionWorker:
-    """A running worker; a context manager that ends it.
+class IngestionWorker(WorkerProcess):
+    """A running worker.
 
     Args:
         data: The data folder.
@@ -83,37 +72,12 @@ class IngestionWorker:
         delay: float = 0.0,
     ) -> None:
         given = (data, path or "new", documents.start, documents.stop, files, delay)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.local.ingestion_worker", *map(str, given)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
+        super().__init__("tests.local.ingestion_worker", *given)
 
     def wait_until_ready(self) -> str:
         """Wait until everything has been accepted; the pipeline's path."""
-        assert self.process.stdout is not None
-        path = self.process.stdout.readline().strip()
-        assert self.process.stdout.readline() == "READY\n", "the worker ended"
+        (path,) = self.lines_until_ready()
         return path
-
-    def kill(self) -> None:
-        """End it as `kill -9` does."""
-        self.process.kill()
-        self.process.wait(10)
-
-    def __enter__(self) -> IngestionWorker:
-        """Leave it running."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End it, if it still runs, the orderly way."""
-        if self.process.poll() is None:
-            self.process.communicate(timeout=20)
-        for stream in (self.process.stdin, self.process.stdout):
-            assert stream is not None
-            stream.close()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from llama_cloud_ext.local.database import Database
+from llama_cloud_ext.local.dispatcher import MOST_ATTEMPTS
 from llama_cloud_ext.local.ingestion_queue import DocumentBatch, FileTask, IngestionQueue
-from llama_cloud_ext.local.jobs import MOST_ATTEMPTS
 from llama_cloud_ext.local.pipeline_records import NewDocument
 from llama_cloud_ext.local.pipeline_store import PipelineStore
 from llama_cloud_ext.local.retrieval import split_document
@@ -184,8 +184,8 @@ async def test_a_hanging_model(tmp_path: Path) -> None:
 
 async def test_leases_are_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ensure work that takes longer than a lease lasts stays with its living owner."""
-    monkeypatch.setattr("llama_cloud_ext.local.ingestion.LEASE_SECONDS", 0.6)
-    monkeypatch.setattr("llama_cloud_ext.local.ingestion.RENEWAL_SECONDS", 0.1)
+    monkeypatch.setattr("llama_cloud_ext.local.dispatcher.LEASE_SECONDS", 0.6)
+    monkeypatch.setattr("llama_cloud_ext.local.dispatcher.RENEWAL_SECONDS", 0.1)
     model, other = LetterEmbedding(), LetterEmbedding()
     async with local_client(tmp_path, embed_model=model) as client:
         path = await pipeline(client)
@@ -258,7 +258,7 @@ async def test_a_document_that_kills_its_process_fails_in_the_end(
 
 async def test_a_database_that_fails_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ensure what could not be written is ingested again without waiting for a lease, and does not count as done."""
-    monkeypatch.setattr("llama_cloud_ext.local.ingestion.LEASE_SECONDS", 600.0)
+    monkeypatch.setattr("llama_cloud_ext.local.dispatcher.LEASE_SECONDS", 600.0)
     failures = iter([sqlite3.OperationalError("disk I/O error")])
     write = IngestionQueue._write
 

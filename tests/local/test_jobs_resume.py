@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from llama_cloud_ext.local.blobs import Blobs
-from llama_cloud_ext.local.jobs import MOST_ATTEMPTS
+from llama_cloud_ext.local.dispatcher import MOST_ATTEMPTS
+from llama_cloud_ext.local.job_table import FAILED, RUNNING, JobQueue, JobTable
+from llama_cloud_ext.local.jobs import ParseJobRecord
 from llama_cloud_ext.local.leases import Owner
-from llama_cloud_ext.local.store import FAILED, RUNNING, Store
+from llama_cloud_ext.local.store import Store
 from tests.local.clients import expanded, finished, local_client, running, submit
 from tests.local.worker import Worker, wait_for_runs
 
@@ -54,9 +56,9 @@ async def test_a_job_that_kills_its_process_fails_in_the_end(tmp_path: Path) -> 
         await client.get("/api/v1/projects")
     blobs, store = Blobs(tmp_path), Store(tmp_path / "llamacloud.sqlite3")
     blobs.source("pjb-deadly").write_bytes(b"x")
-    store.add_job("pjb-deadly", "deadly.pdf", {"tier": "fast", "version": "latest"}).result()
+    parse_jobs(store).add("pjb-deadly", "deadly.pdf", {"tier": "fast", "version": "latest"}).result()
     for number in range(MOST_ATTEMPTS):
-        claimed = store.claim_job(f"dead-{number}", -1.0).result()
+        claimed = queue(store, f"dead-{number}").claim(-1.0).result()
         assert claimed is not None
         assert (claimed.status, claimed.attempts) == (RUNNING, number + 1)
     store.close()
@@ -66,33 +68,44 @@ async def test_a_job_that_kills_its_process_fails_in_the_end(tmp_path: Path) -> 
         assert job["error_message"].startswith("DOCUMENT_TOO_LARGE: the process was killed 5 times")
 
 
+def parse_jobs(store: Store) -> JobTable[ParseJobRecord]:
+    """The parse jobs of a database."""
+    return JobTable(store.database, "jobs", ParseJobRecord)
+
+
+def queue(store: Store, owner: str) -> JobQueue[ParseJobRecord]:
+    """The queue of parse jobs, for an owner."""
+    return parse_jobs(store).queue(owner)
+
+
 def test_leases(tmp_path: Path) -> None:
     """Ensure a lease keeps others away until it expires, is renewed by its owner alone, and ends with it."""
     store = Store(tmp_path / "test.sqlite3")
-    store.add_job("pjb-1", "a", {}).result()
-    assert store.claim_job("one", 60).result() is not None
-    assert store.claim_job("two", 60).result() is None
-    assert store.renew_leases("one", 0.05).result() == {"pjb-1"}
+    parse_jobs(store).add("pjb-1", "a", {}).result()
+    first = queue(store, "one").claim(60).result()
+    assert first is not None
+    assert queue(store, "two").claim(60).result() is None
+    assert queue(store, "one").renew(0.05, [first]).result() == []
     time.sleep(0.06)
-    taken = store.claim_job("two", 60).result()
+    taken = queue(store, "two").claim(60).result()
     assert taken is not None
-    assert store.renew_leases("one", 60).result() == set()
-    assert store.finish_job("pjb-1", "one", result_id="x").result() is False
-    assert store.finish_job("pjb-1", "two", result_id="x").result() is True
-    assert store.claim_job("three", 60, gone=["two"]).result() is None
+    assert queue(store, "one").renew(60, [first]).result() == [first]
+    assert queue(store, "one").finish("pjb-1", result_id="x").result() is False
+    assert queue(store, "two").finish("pjb-1", result_id="x").result() is True
+    assert queue(store, "three").claim(60, gone=["two"]).result() is None
     store.close()
 
 
 def test_living_and_dead_owners(tmp_path: Path) -> None:
     """Ensure a dead owner's lease ends at once, and a living one's is honoured though it was renewed too late."""
     store = Store(tmp_path / "test.sqlite3")
-    store.add_job("pjb-1", "a", {}).result()
-    store.claim_job("one", -1.0).result()
-    assert store.claim_job("two", 60, alive=["one"]).result() is None
-    assert store.claim_job("two", 60, alive=["other"]).result() is not None
-    assert store.claim_job("three", 60, gone=["two"]).result() is not None
-    assert store.claim_job("four", -61.0, gone=["three"]).result() is not None
-    assert store.claim_job("five", 60, alive=["four"]).result() is not None
+    parse_jobs(store).add("pjb-1", "a", {}).result()
+    queue(store, "one").claim(-1.0).result()
+    assert queue(store, "two").claim(60, alive=["one"]).result() is None
+    assert queue(store, "two").claim(60, alive=["other"]).result() is not None
+    assert queue(store, "three").claim(60, gone=["two"]).result() is not None
+    assert queue(store, "four").claim(-61.0, gone=["three"]).result() is not None
+    assert queue(store, "five").claim(60, alive=["four"]).result() is not None
     store.close()
 
 

@@ -1,4 +1,4 @@
-"""Embedding models and re-rankers of one's own in local LlamaCloud."""
+"""Embedding models, re-rankers and LLMs of one's own in local LlamaCloud."""
 
 from __future__ import annotations
 
@@ -86,6 +86,7 @@ def test_models_may_be_taken_back(address: str) -> None:
         ({"embed_model": "text-embedding-3-small"}, "embed_model: must be a LlamaIndex BaseEmbedding, and is a str"),
         ({"embed_model": LetterEmbedding}, "embed_model"),
         ({"reranker": LetterEmbedding()}, "reranker: must be a LlamaIndex BaseNodePostprocessor"),
+        ({"llm": "gpt-5"}, "llm: must be a LlamaIndex LLM, and is a str"),
     ],
 )
 def test_what_is_no_model(address: str, tmp_path: Path, models: dict[str, Any], words: str) -> None:
@@ -173,6 +174,7 @@ def test_serve_with_models(tmp_path: Path) -> None:
         ("--embed-model", "tests.local.embeddings", "cannot be used"),
         ("--embed-model", "tests.local.embeddings:LETTERS", "must be a LlamaIndex BaseEmbedding, and is a str"),
         ("--reranker", "tests.local.embeddings:LetterEmbedding", "must be a LlamaIndex BaseNodePostprocessor"),
+        ("--llm", "tests.local.embeddings:LetterEmbedding", "must be a LlamaIndex LLM, and is a LetterEmbedding"),
     ],
 )
 def test_serve_refuses_what_is_no_model(tmp_path: Path, option: str, place: str, words: str) -> None:

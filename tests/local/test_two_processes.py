@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 from llama_cloud_ext.local.blobs import Blobs
-from llama_cloud_ext.local.jobs import available_cores
+from llama_cloud_ext.local.dispatcher import available_cores
+from llama_cloud_ext.local.job_table import JobTable
+from llama_cloud_ext.local.jobs import ParseJobRecord
 from llama_cloud_ext.local.store import Store
 from tests.local.clients import PARSE, expanded, finished, local_client
 from tests.local.worker import Worker, runs, wait_for_runs
@@ -63,12 +65,13 @@ def test_cancelling_reaches_the_other_process(tmp_path: Path) -> None:
     with Worker(data, *["SLEEP 60"] * available_cores()) as worker:
         worker.wait_until_ready()
         store = Store(data / "llamacloud.sqlite3")
+        jobs = JobTable(store.database, "jobs", ParseJobRecord)
         for job_id in worker.job_ids:
-            assert store.cancel_job(job_id).result() is not None
+            assert jobs.cancel(job_id).result() is not None
         Blobs(data).source("pjb-next").write_bytes(b"x")
-        store.add_job("pjb-next", "a.txt", {"tier": "fast", "version": "latest"}).result()
+        jobs.add("pjb-next", "a.txt", {"tier": "fast", "version": "latest"}).result()
         deadline = time.monotonic() + 10
-        while (job := store.job("pjb-next").result()) is not None and not job.finished:
+        while (job := jobs.get("pjb-next").result()) is not None and not job.finished:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         store.close()

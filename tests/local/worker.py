@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from llama_cloud_ext.local import jobs
+from llama_cloud_ext.local import dispatcher
 from tests.local import fake_engine
 from tests.local.clients import local_client, submit
-
-ROOT = Path(__file__).parents[2]
+from tests.local.worker_process import WorkerProcess, work_until_input_closes
 
 
 def logged_parse(path: Path, *arguments: object, **options: object) -> object:
@@ -35,20 +32,11 @@ async def main(data: Path, documents: Sequence[str]) -> None:
         await client.get("/api/v1/projects")
         for document in documents:
             print((await submit(client, document))["id"], flush=True)
-        print("READY", flush=True)
-        closed = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def wait_for_end() -> None:
-            sys.stdin.read()
-            loop.call_soon_threadsafe(closed.set)
-
-        threading.Thread(target=wait_for_end, daemon=True).start()
-        await closed.wait()
+        await work_until_input_closes()
 
 
-class Worker:
-    """A running worker; a context manager that ends it.
+class Worker(WorkerProcess):
+    """A running worker.
 
     Args:
         data: The data folder.
@@ -56,39 +44,13 @@ class Worker:
         lease_seconds: How long its leases last.
     """
 
-    def __init__(self, data: Path, *documents: str, lease_seconds: float = jobs.LEASE_SECONDS) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.local.worker", str(data), str(lease_seconds), *documents],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
+    def __init__(self, data: Path, *documents: str, lease_seconds: float = dispatcher.LEASE_SECONDS) -> None:
+        super().__init__("tests.local.worker", data, lease_seconds, *documents)
         self.job_ids: list[str] = []
 
     def wait_until_ready(self) -> None:
         """Wait until every document has been accepted."""
-        assert self.process.stdout is not None
-        while (line := self.process.stdout.readline().strip()) != "READY":
-            assert line, "the worker ended"
-            self.job_ids.append(line)
-
-    def kill(self) -> None:
-        """End it as `kill -9` does."""
-        self.process.kill()
-        self.process.wait(10)
-
-    def __enter__(self) -> Worker:
-        """Leave it running."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End it, if it still runs, the orderly way."""
-        if self.process.poll() is None:
-            self.process.communicate(timeout=20)
-        for stream in (self.process.stdin, self.process.stdout):
-            assert stream is not None
-            stream.close()
+        self.job_ids = self.lines_until_ready()
 
 
 def runs(data: Path) -> list[tuple[str, int]]:
@@ -105,5 +67,5 @@ def wait_for_runs(data: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    jobs.LEASE_SECONDS = float(sys.argv[2])
+    dispatcher.LEASE_SECONDS = float(sys.argv[2])
     asyncio.run(main(Path(sys.argv[1]), sys.argv[3:]))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from llama_cloud_ext.errors import LlamaCloudError
 from llama_cloud_ext.ids import NAMESPACE
-from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.result import ParseResult
 from tests.unit.parse_samples import SOURCE, heading, image, listed, response, table, text
 

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_cloud_ext.wire.models import parse_items
+from llama_cloud_ext.wire.models.job_failures import job_failure_code
 from llama_cloud_ext.wire.models.parse_items import Item, ListItem, TableItem, TextItem, UnknownItem, read_item
-from llama_cloud_ext.wire.models.parse_response import JobRecord, ParseResponse, ParseStatus, job_failure_code
+from llama_cloud_ext.wire.models.parse_response import JobRecord, ParseResponse, ParseStatus
 from llama_cloud_ext.wire.models.tolerant import TolerantModel, as_text, attribute
 
 BOX = {"x": 72.0, "y": 90.5, "w": 200.0, "h": 14.0, "confidence": 0.9, "label": "text", "r": 0, "start_index": 0}

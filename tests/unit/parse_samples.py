@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 
 SOURCE = SourceIdentity("report.pdf", "file:/data/report.pdf", path="/data/report.pdf", extra_info={"team": "finance"})
 

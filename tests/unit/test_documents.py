@@ -15,7 +15,7 @@ from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import Document, MetadataMode
 
-from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.wire.sources import resolve_source
 from tests.unit.parse_samples import SOURCE, heading, response, text

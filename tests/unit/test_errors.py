@@ -13,6 +13,7 @@ from llama_cloud_ext.errors import (
     ApiError,
     ConfigurationError,
     DownloadError,
+    ExtractValidationError,
     FailedItem,
     JobDeadlineError,
     JobError,
@@ -58,6 +59,8 @@ def facts_for(kind: type[LlamaCloudError]) -> dict[str, Any]:
         }
     elif issubclass(kind, JobError):
         facts |= {"product": "parse", "status": "FAILED", "code": "TIMEOUT", "reason": "slow", "job": {"id": "job-1"}}
+        if kind is ExtractValidationError:
+            facts |= {"data": {"total": "a lot"}, "problems": {"total": "is no number"}}
     elif issubclass(kind, DownloadError):
         facts |= {"url": "https://host/a.png", "status": 500, "transient": False}
     elif issubclass(kind, PartialFailureError):

@@ -21,9 +21,9 @@ from llama_cloud_ext.parse.options import SHORTCUTS, ParseOptions
 from llama_cloud_ext.wire.models.parse_configuration import (
     RECOVERY_KEY,
     ParseConfiguration,
-    WebhookConfiguration,
 )
 from llama_cloud_ext.wire.models.parse_groups import AgenticOptions, CropBox, OutputOptions
+from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
 
 SDK_FIELDS = json.loads((Path(__file__).parents[1] / "contract/data/parse_create_fields.json").read_text())["fields"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llama_cloud_ext.parse.metadata import SourceIdentity
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.partition import _merge, _Part
 from llama_cloud_ext.parse.result import ParseResult
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from llama_cloud_ext.errors import ConfigurationError
@@ -23,6 +23,7 @@ from llama_cloud_ext.wire.models.parse_groups import (
     PageRanges,
 )
 from llama_cloud_ext.wire.models.strict import Given, Ratio, StrictModel
+from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
 
 RECOVERY_KEY = "llama_cloud_ext_request"
 """The `user_metadata` entry by which a job is found again whose creation was not confirmed."""
@@ -134,51 +135,6 @@ class ProcessingOptions(StrictModel):
 
     specialized_chart_parsing: ChartParsing | None = None
     """Have a model read charts."""
-
-
-class WebhookConfiguration(StrictModel):
-    """Whom the service tells about a job.
-
-    The signing secret and the headers are sent, and survive pickling, but are left out of the repr and of every dump.
-    """
-
-    webhook_events: (
-        list[
-            Literal[
-                "parse.success",
-                "parse.error",
-                "parse.partial_success",
-                "parse.pending",
-                "parse.running",
-                "parse.cancelled",
-            ]
-        ]
-        | None
-    ) = None
-    """Events to tell of; all when left out."""
-
-    webhook_headers: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)
-    """HTTP headers to send along, for example an Authorization."""
-
-    webhook_output_format: Literal["json", "string"] | None = None
-    """Whether the payload is a JSON object, or (the service's default) that object as a string."""
-
-    webhook_signing_secret: SecretStr | None = Field(default=None, exclude=True, repr=False)
-    """Signs each delivery: HMAC-SHA256 of the body in the LC-Signature header."""
-
-    webhook_url: str | None = None
-    """Public address to post to."""
-
-    @field_validator("webhook_url")
-    @classmethod
-    def _is_a_web_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.lower().startswith(("https://", "http://")):
-            raise ConfigurationError("must be an https:// address that the service can reach")
-        return value
-
-    def withheld(self) -> list[str]:
-        """Names of the fields that are set here and that a dump leaves out."""
-        return [name for name in ("webhook_headers", "webhook_signing_secret") if getattr(self, name) is not None]
 
 
 class ParseConfiguration(StrictModel):

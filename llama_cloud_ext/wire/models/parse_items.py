@@ -44,7 +44,7 @@ class BBox(TolerantModel):
     """Where its text ends in the item's markdown, exclusive."""
 
 
-def _boxes(value: Any) -> list[BBox]:
+def read_boxes(value: Any) -> list[BBox]:
     candidates = [value] if isinstance(value, dict) else as_elements(value)
     return [BBox(box) for box in candidates if isinstance(box, dict) and _is_a_box(box)]
 
@@ -62,7 +62,7 @@ class Item(TolerantModel):
     """The item as markdown."""
     value = attribute(as_text_or_empty)
     """The item as plain text; "" for kinds without any."""
-    bbox = attribute(_boxes)
+    bbox = attribute(read_boxes)
     """Where it stands; several boxes when it is broken over columns or lines."""
 
 

@@ -24,17 +24,6 @@ from llama_cloud_ext.wire.models.tolerant import (
     optional_model,
 )
 
-JOB_FAILURE_CODES = (
-    "UNSUPPORTED_FILE_TYPE",
-    "PDF_IS_PROTECTED",
-    "PDF_IS_BROKEN",
-    "NO_DATA_FOUND_IN_FILE",
-    "DOCUMENT_TOO_LARGE",
-    "TOO_MANY_PAGES",
-    "TIMEOUT",
-)
-"""Reasons of failed jobs, from the service's error reference."""
-
 
 class ParseStatus(str, enum.Enum):
     """The state of a parse job."""
@@ -60,19 +49,6 @@ class ParseStatus(str, enum.Enum):
     def terminal(self) -> bool:
         """Whether the job has ended, well or not."""
         return self in (ParseStatus.COMPLETED, ParseStatus.FAILED, ParseStatus.CANCELLED)
-
-
-def job_failure_code(error_message: str | None) -> str | None:
-    """The first failure code of the service's error reference that stands in a job's error message.
-
-    Example:
-        >>> job_failure_code("PDF_IS_PROTECTED: a password is needed"), job_failure_code("it went wrong")
-        ('PDF_IS_PROTECTED', None)
-    """
-    found = (
-        {error_message.find(code): code for code in JOB_FAILURE_CODES if code in error_message} if error_message else {}
-    )
-    return found[min(found)] if found else None
 
 
 class JobUsage(TolerantModel):

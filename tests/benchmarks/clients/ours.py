@@ -85,7 +85,7 @@ def documents(pages: int) -> dict[str, Any]:
     """Build the documents of a long result, and as many bare ones with the same text and metadata."""
     from llama_index.core import Document
 
-    from llama_cloud_ext.parse.metadata import SourceIdentity
+    from llama_cloud_ext.jobs.source_identity import SourceIdentity
     from llama_cloud_ext.parse.result import ParseResult
 
     response = {

@@ -3,42 +3,49 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
+
+from llama_index.core.instrumentation.events import BaseEvent
 
 from llama_cloud_ext.errors import FailedItem, PartialFailureError
 from llama_cloud_ext.instrumentation import dispatcher
-from llama_cloud_ext.parse.events import (
-    ParseJobCompletedEvent,
-    ParseJobFailedEvent,
-    ParseJobSubmittedEvent,
-)
-from llama_cloud_ext.parse.job import ParseJob
-from llama_cloud_ext.parse.result import ParseResult
 
 logger = logging.getLogger(__name__)
 
+OnError = Literal["raise", "skip"]
+"""What a failed input does: raise, or leave a FailedItem in its place."""
+
 
 class Outcomes:
-    """Collects what a call's files came to, on the caller's side, and ends the call as its mode has it.
+    """Collects what a call's inputs came to, on the caller's side, and ends the call as its mode has it.
 
     Args:
         on_error: "raise" or "skip".
         failures: Where failures are kept in lenient mode.
+        event: Makes the product's instrumentation event of an outcome.
         log: Whether lenient mode logs each failure too, because the caller gets no record of it.
     """
 
-    def __init__(self, on_error: Literal["raise", "skip"], failures: list[FailedItem], *, log: bool = False) -> None:
+    def __init__(
+        self,
+        on_error: OnError,
+        failures: list[FailedItem],
+        event: Callable[[Any], BaseEvent],
+        *,
+        log: bool = False,
+    ) -> None:
         self._lenient = on_error == "skip"
         self._kept = failures
+        self._event = event
         self._log = log
         self._failures: list[FailedItem] = []
         self._count = 0
 
-    def take(self, outcome: ParseResult | ParseJob | FailedItem) -> bool:
+    def take(self, outcome: Any) -> bool:
         """Note one outcome; whether it is handed to the caller."""
         self._count += 1
-        _dispatch(outcome)
+        dispatcher.event(self._event(outcome))
         if not isinstance(outcome, FailedItem):
             return True
         self._failures.append(outcome)
@@ -49,7 +56,7 @@ class Outcomes:
         return self._lenient
 
     def take_all(self, outcomes: Iterable[Any], *, single: bool) -> Any:
-        """Note all outcomes of a call and end it: its return value, the only one for a single file."""
+        """Note all outcomes of a call and end it: its return value, the only one for a single input."""
         results = list(outcomes)
         for outcome in results:
             self.take(outcome)
@@ -60,8 +67,8 @@ class Outcomes:
         """End the call.
 
         Raises:
-            LlamaCloudError: The error of a call with a single file, unless the mode is lenient.
-            PartialFailureError: For a call with several files, when the mode is strict or when all of them failed.
+            LlamaCloudError: The error of a call with a single input, unless the mode is lenient.
+            PartialFailureError: For a call with several inputs, when the mode is strict or when all of them failed.
         """
         if not self._failures:
             return
@@ -70,26 +77,3 @@ class Outcomes:
         if single:
             raise self._failures[0].error
         raise PartialFailureError(results=results or [], failures=self._failures, total=self._count)
-
-
-def _dispatch(outcome: ParseResult | ParseJob | FailedItem) -> None:
-    if isinstance(outcome, ParseResult):
-        dispatcher.event(
-            ParseJobCompletedEvent(
-                file=outcome.source.name,
-                job_id=str(outcome.job_id),
-                pages=len(outcome.pages),
-                credits=outcome.job.credits,
-            )
-        )
-    elif isinstance(outcome, ParseJob):
-        dispatcher.event(ParseJobSubmittedEvent(file=outcome.source.name, job_id=outcome.job_id))
-    else:
-        dispatcher.event(
-            ParseJobFailedEvent(
-                file=outcome.source,
-                job_id=outcome.job_id,
-                error=type(outcome.error).__name__,
-                message=str(outcome.error),
-            )
-        )

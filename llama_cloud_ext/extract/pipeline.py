@@ -1,0 +1,90 @@
+"""The way of one input through Extract: what is uploaded, what a create sends, and what is fetched of a result.
+
+Everything here runs on the I/O loop; the rest of a job's way is `JobPipeline`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from llama_cloud_ext.errors import BadRequestError, UnprocessableError
+from llama_cloud_ext.extract.inputs import ExtractSource
+from llama_cloud_ext.jobs.pipeline import CreatedJob, JobPipeline, check_outcome
+from llama_cloud_ext.wire import extract
+from llama_cloud_ext.wire.extract_jobs import EXTRACT_JOBS
+from llama_cloud_ext.wire.parse_jobs import PARSE_JOBS
+from llama_cloud_ext.wire.recovery import ExtractCreateRecovery
+from llama_cloud_ext.wire.sources import Source
+from llama_cloud_ext.wire.url_fetching import fetch_url
+from llama_cloud_ext.wire.watcher import watcher_for
+
+logger = logging.getLogger(__name__)
+
+_EXPAND = ("configuration", "extract_metadata", "usage")
+
+
+class ExtractPipeline(JobPipeline):
+    """Creates, waits for and fetches extract jobs on one connection."""
+
+    kind = EXTRACT_JOBS
+
+    async def run(self, source: ExtractSource, body: dict[str, Any]) -> dict[str, Any]:
+        """Extract from one input: the job's record, whole."""
+        created = await self.create(source, body)
+        return await self.collect(created, file=source.label)
+
+    async def create(self, source: ExtractSource, body: dict[str, Any]) -> CreatedJob:
+        """Create a job in a place among the unfinished ones."""
+        if source.parse_job is not None:
+            record = await watcher_for(self.connection, PARSE_JOBS).wait(
+                source.parse_job.job_id, timeout=self._job_timeout
+            )
+            check_outcome(record, product=PARSE_JOBS.product, file=source.label)
+        return await self.placed(lambda: self._create(source, body), file=source.label)
+
+    async def _create(self, source: ExtractSource, body: dict[str, Any]) -> CreatedJob:
+        uploaded = None if source.source is None else await self.upload(await self._content(source.source))
+        body = {**body, "file_input": uploaded or source.file_input}
+        recovery = ExtractCreateRecovery(self.connection, body, fresh_input=uploaded is not None)
+        try:
+            record = await extract.create(self.connection, body, recover=recovery)
+        except BaseException:
+            if uploaded is not None and self.delete_after:
+                await asyncio.shield(self.delete_upload(uploaded))
+            raise
+        created = self.created(record, file=source.label)
+        recovery.answered(record)
+        created.file_id = uploaded
+        return created
+
+    async def _content(self, source: Source) -> Source:
+        """What is uploaded: Extract takes no URLs, so that a file behind one is fetched first, without our key."""
+        if source.url is None:
+            return source
+        settings = self.connection.settings
+        return await fetch_url(
+            source.url, name=source.name, verify=settings.verify, proxy=settings.proxy, timeout=settings.timeout
+        )
+
+    async def collect(self, created: CreatedJob, *, file: str | None = None) -> dict[str, Any]:
+        """Wait for a job and fetch its result.
+
+        Raises:
+            JobError: As for `JobPipeline.collected`.
+        """
+        return await self.collected(created, lambda _: self.fetch(created.job_id), file=file)
+
+    async def fetch(self, job_id: str) -> dict[str, Any]:
+        """A job's record with everything that the service adds to it; without what an older one does not know."""
+        expand = list(_EXPAND)
+        while True:
+            try:
+                return await extract.get(self.connection, job_id, expand=expand)
+            except (BadRequestError, UnprocessableError) as error:
+                smaller = [name for name in expand if name not in error.detail.lower()]
+                if smaller == expand:
+                    raise
+                logger.info("extract job %s: fetching without %s", job_id, sorted(set(expand) - set(smaller)))
+                expand = smaller
