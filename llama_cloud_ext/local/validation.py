@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -167,6 +167,27 @@ def _problems(error: ValidationError, place: list[str | int]) -> Iterator[dict[s
 
 def _jsonable(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
+
+
+def text_in(body: Mapping[str, Any], name: str, *, required: bool = True) -> str | None:
+    """Read a text from a body; one that is required is not blank either.
+
+    Args:
+        body: The decoded JSON.
+        name: The field.
+        required: Whether it must be there; None is returned for one that need not be and is not.
+
+    Raises:
+        RequestError: 422 when it is missing or no text.
+    """
+    value = body.get(name)
+    if value is None:
+        if required:
+            raise invalid(["body", name], "Field required", None, "missing")
+        return None
+    if not isinstance(value, str) or (required and not value.strip()):
+        raise invalid(["body", name], "Input should be a string with at least one character", value, "string_type")
+    return value
 
 
 def split_values(values: Iterable[str]) -> list[str]:
