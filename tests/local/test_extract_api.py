@@ -402,6 +402,8 @@ async def test_webhooks_are_accepted_and_not_delivered(tmp_path: Path) -> None:
         job = await ended(client, (await client.post(EXTRACT, json=body)).json()["id"], "configuration")
         ignored = ["webhook_configuration_ids", "webhook_configurations"]
         assert job["metadata"]["options_not_applied"] == ignored
+        job = await extracted(client, "one", tier="agentic", version="2.0", advanced_citations=False)
+        assert job["metadata"]["options_not_applied"] == ["tier", "version"]
         assert places(await client.post(EXTRACT, json={**body, "webhook_configurations": {}}))
     assert b"s3cret" not in (tmp_path / "llamacloud.sqlite3").read_bytes()
 
