@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from llama_index.core.tools import FunctionTool, ToolMetadata, ToolOutput
+from pydantic import ValidationError
 
 from llama_cloud_ext.errors import LlamaCloudError
 from llama_cloud_ext.wire.io_loop import run, run_async
@@ -40,46 +41,44 @@ class DocumentTool(FunctionTool):
 
     def call(self, *args: Any, **kwargs: Any) -> ToolOutput:
         """Do the work and wait for it."""
-        arguments = self._arguments(args, kwargs)
         try:
-            return self._output(arguments, *run(self._answer, **arguments))
+            return self._output(args, kwargs, *run(self._answer, **self._arguments(args, kwargs)))
         except Exception as error:
-            return self._failure(arguments, error)
+            return self._failure(args, kwargs, error)
 
     async def acall(self, *args: Any, **kwargs: Any) -> ToolOutput:
         """The asynchronous twin of `call`."""
-        arguments = self._arguments(args, kwargs)
         try:
-            return self._output(arguments, *await run_async(self._answer, **arguments))
+            return self._output(args, kwargs, *await run_async(self._answer, **self._arguments(args, kwargs)))
         except Exception as error:
-            return self._failure(arguments, error)
+            return self._failure(args, kwargs, error)
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        # Some agents hand over a single argument without its name.
+        """The arguments as the work takes them: by name, checked, and numbers made of words."""
         schema = self.metadata.fn_schema
-        names = list(schema.model_fields) if schema is not None else []
-        return {**dict(zip(names, args, strict=False)), **kwargs}
+        if schema is None:
+            return kwargs
+        # Some agents hand over a single argument without its name.
+        return schema(**{**dict(zip(schema.model_fields, args, strict=False)), **kwargs}).model_dump()
 
-    def _output(self, arguments: dict[str, Any], text: str, result: Any) -> ToolOutput:
-        return ToolOutput(
-            content=text, tool_name=self.metadata.get_name(), raw_input={"kwargs": arguments}, raw_output=result
-        )
-
-    def _failure(self, arguments: dict[str, Any], error: Exception) -> ToolOutput:
-        if isinstance(error, LlamaCloudError):
-            text = f"Error: {error}"
-        elif isinstance(error, TypeError) and not arguments.keys() <= set(self._names()):
-            text = f"Error: the arguments are {', '.join(self._names())}, not {', '.join(arguments)}"
-        else:
-            logger.error("the tool %s failed", self.metadata.get_name(), exc_info=error)
-            text = f"Error: {type(error).__name__}: {error}"
+    def _output(self, args: tuple[Any, ...], kwargs: dict[str, Any], text: str, result: Any) -> ToolOutput:
         return ToolOutput(
             content=text,
             tool_name=self.metadata.get_name(),
-            raw_input={"kwargs": arguments},
-            raw_output=text,
-            is_error=True,
+            raw_input={"args": args, "kwargs": kwargs},
+            raw_output=result,
         )
 
-    def _names(self) -> list[str]:
-        return list(self.metadata.fn_schema.model_fields) if self.metadata.fn_schema is not None else []
+    def _failure(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> ToolOutput:
+        if isinstance(error, LlamaCloudError):
+            text = f"Error: {error}"
+        elif isinstance(error, ValidationError):
+            text = "Error: " + "; ".join(
+                f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors(include_url=False)
+            )
+        else:
+            logger.error("the tool %s failed", self.metadata.get_name(), exc_info=error)
+            text = f"Error: {type(error).__name__}: {error}"
+        output = self._output(args, kwargs, text, text)
+        output.is_error = True
+        return output

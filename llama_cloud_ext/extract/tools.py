@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem
 from llama_cloud_ext.extract.agent_documents import AgentDocuments
@@ -38,6 +38,8 @@ _MOST_CHOICES = 30
 _MOST_LISTED = 200
 _READ_AT_ONCE = 20_000
 _MOST_CITED_CHARACTERS = 200
+# A model that gets an argument wrong is told so.
+_STRICT = ConfigDict(extra="forbid")
 _TOOL_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_TOOL_NAME = 64
 
@@ -149,10 +151,11 @@ class LlamaExtractToolSpec(BaseToolSpec):
             if tool_name in tools:
                 raise ConfigurationError(f"two schemas would both be the tool {tool_name}", option="schemas")
             description = describe_schema(name, schema, self._given[name])
-            arguments = create_model(f"{tool_name}_arguments", document=self._document_argument())
+            arguments = create_model(f"{tool_name}_arguments", __config__=_STRICT, document=self._document_argument())
             tools[tool_name] = DocumentTool(self._extraction(name), ToolMetadata(description, tool_name, arguments))
         reading = create_model(
             "read_document_arguments",
+            __config__=_STRICT,
             document=self._document_argument(),
             page=(int | None, Field(default=None, ge=1, description="Read this page alone, from 1. Default: all.")),
             offset=(
@@ -170,6 +173,7 @@ class LlamaExtractToolSpec(BaseToolSpec):
         )
         listing = create_model(
             "list_documents_arguments",
+            __config__=_STRICT,
             contains=(
                 str | None,
                 Field(default=None, description="Only names that contain this, without regard to case. Default: all."),
@@ -190,7 +194,8 @@ class LlamaExtractToolSpec(BaseToolSpec):
     def _extraction(self, name: str) -> Callable[..., Awaitable[Answer]]:
         async def extract(document: str) -> Answer:
             file = await in_thread(self._documents.find, document)
-            result = await self._once(("extract", name, await in_thread(_identity, file)), self._extract, name, file)
+            identity = await in_thread(_identity, file)
+            result = await self._once(("extract", name, identity), self._extract, name, file, identity)
             return _extracted_text(document, result), result
 
         return extract
