@@ -418,7 +418,7 @@ CASES = (
             "bon_de_livraison": "DESPADV002",
             "penalite": None,
         },
-        tuned_on=False,
+        tuned_on=True,
     ),
     Case(
         "invoice, Austrian",
@@ -462,6 +462,29 @@ CASES = (
             "bic": "NOLADE2HXXX",
             "purchase_order": None,
             "line_items": _lines(("Gutschrift: Retoure Bürostuhl ErgoPlus", 1, -289.0, -289.0)),
+        },
+        tuned_on=True,
+    ),
+    Case(
+        "bill of an energy supplier",
+        f"{DOCUMENTS}/invoice-energy-de.pdf",
+        INVOICE,
+        {
+            "invoice_number": "SW-2026-448291",
+            "invoice_date": "2026-01-31",
+            "due_date": "2026-02-14",
+            "customer": "Herr Martin Vogel",
+            "vat_id": "DE152847293",
+            "subtotal": 118.98,
+            "vat_amount": 22.61,
+            "total": 141.59,
+            "currency": "EUR",
+            "iban": "DE89370400440532013000",
+            "bic": "HELADEF1KAS",
+            "purchase_order": None,
+            "line_items": _lines(
+                ("Stromverbrauch 12/2025 (312 kWh)", 312, 0.34, 106.08), ("Grundpreis Dezember", 1, 12.9, 12.9)
+            ),
         },
         tuned_on=False,
     ),
@@ -508,7 +531,7 @@ CASES = (
                 {"item": "CHIDORI", "qty": 2, "amount": 172.8},
             ],
         },
-        tuned_on=False,
+        tuned_on=True,
     ),
     Case(
         "receipt with a note",

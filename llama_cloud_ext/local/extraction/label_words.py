@@ -155,13 +155,8 @@ def words_of_label(text: str) -> tuple[str, ...]:
         >>> words_of_label("Rechnungsdatum:"), words_of_label("invoiceDate"), words_of_label("Date of the invoice")
         (('invoice', 'date'), ('invoice', 'date'), ('date', 'invoice'))
     """
-    return tuple(word for word in _all_words(text) if word not in _STOP)
-
-
-@lru_cache(maxsize=20_000)
-def phrase_of_label(text: str) -> str:
-    """The same as one phrase, for `PHRASES`."""
-    return " ".join(words_of_label(text))
+    words = _all_words(text)
+    return tuple(word for word in words if word not in _STOP) or tuple(words)
 
 
 def _all_words(text: str) -> list[str]:

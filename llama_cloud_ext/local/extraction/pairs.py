@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any, Literal
 
@@ -25,10 +25,11 @@ QUALITY: dict[Position, float] = {
 
 _COLON = re.compile(r"\s?:(?=\s|\Z)\s*")
 _LOOKS_LABELLED = re.compile(r"[^:]{1,50}:(?:\s|\Z)|\*?\s*\d{1,2}[a-z]?[.)]\s+[A-Z]")
+_ENUMERATION = re.compile(r"\*?\s*\(?\d{0,2}[a-z]?[.)]?")
 _SENTENCE = re.compile(r"(?:\S+\s+){4,}\S+[.!?]\Z")
 _MOST_LABEL_WORDS = 4
-_LONGEST_BELOW = 2
-"""Lines between a label and the value below it, blank ones included."""
+_LONGEST_BELOW = 3
+"""Lines down to the value below a label; those between have nothing in the label's columns."""
 LONGEST_PARAGRAPH = 2000
 """Characters of a text under a heading that is still taken as the heading's value."""
 
@@ -66,7 +67,7 @@ def pairs_of_lines(lines: Sequence[Line], is_label: Callable[[str], bool]) -> li
     pairs: list[Pair] = []
     for index, line in enumerate(lines):
         for place, segment in enumerate(line.segments):
-            following = line.segments[place + 1] if place + 1 < len(line.segments) else None
+            following = _without_label(line.segments[place + 1], is_label) if place + 1 < len(line.segments) else None
             pairs += _after_colons(segment, is_label)
             pairs += _after_words(segment)
             label = segment.text.rstrip(" :.…")
@@ -89,15 +90,39 @@ def _may_be_value(text: str, is_label: Callable[[str], bool]) -> bool:
     return not (_LOOKS_LABELLED.match(text) or _SENTENCE.match(text) or is_label(text))
 
 
+def _without_label(segment: Segment, is_label: Callable[[str], bool]) -> Segment:
+    """A value without the label at its end, which belongs to what follows: "A05 Order #"."""
+    words = segment.text.split(" ")
+    for count in range(min(_MOST_LABEL_WORDS, len(words) - 1), 0, -1):
+        if is_label(" ".join(words[-count:])) and not is_label(words[0]):
+            text = " ".join(words[:-count])
+            if _ENUMERATION.fullmatch(text):
+                return segment
+            raw = segment.raw if segment.raw != segment.text else text
+            return replace(segment, text=text, raw=raw)
+    return segment
+
+
 def _below(lines: Sequence[Line], index: int, segment: Segment) -> Segment | None:
+    found = _next_in_columns(lines, index, segment)
+    if found is None or segment.text.rstrip().endswith(":") or not _has_digit(found.text):
+        return found
+    # Numbers under each other are a column of a table, and the label is its header.
+    more = _next_in_columns(lines, index + found.line - segment.line, found)
+    return found if more is None or more.line > found.line + 1 or not _has_digit(more.text) else None
+
+
+def _has_digit(text: str) -> bool:
+    return any(character.isdigit() for character in text)
+
+
+def _next_in_columns(lines: Sequence[Line], index: int, segment: Segment) -> Segment | None:
     for line in lines[index + 1 : index + 1 + _LONGEST_BELOW]:
         if line.page != segment.page:
             return None
         under = [other for other in line.segments if segment.over(other)]
         if under:
             return max(under, key=lambda other: min(segment.end, other.end) - max(segment.start, other.start))
-        if line.segments:
-            return None
     return None
 
 
@@ -126,7 +151,7 @@ def _after_colons(segment: Segment, is_label: Callable[[str], bool]) -> list[Pai
         last = index + 1 == len(colons)
         limit = len(text) if last else colons[index + 1].start()
         end, whole = (limit, True) if last else _end_of_value(text, colon.end(), limit, is_label)
-        value = text[colon.end() : end].strip(" -–,;|")
+        value = text[colon.end() : end].lstrip(" ,;|").rstrip(" -–,;|")  # a minus in front is part of it
         if label and value and not is_label(value):
             raw = value if segment.raw == text else segment.raw
             place = (segment.page, segment.line, segment.start + colon.end())

@@ -8,7 +8,7 @@ a measure of these rules, not a probability.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from llama_cloud_ext.local.extraction.label_words import words_of_label
@@ -18,7 +18,8 @@ from llama_cloud_ext.local.extraction.pairs import LONGEST_PARAGRAPH, QUALITY, P
 from llama_cloud_ext.local.extraction.request import SourcePage
 from llama_cloud_ext.local.extraction.schema_fields import Field
 from llama_cloud_ext.local.extraction.segments import Line, lines_of, within
-from llama_cloud_ext.local.extraction.table_rows import Row, rows_of
+from llama_cloud_ext.local.extraction.table_columns import Row, Wanted
+from llama_cloud_ext.local.extraction.table_rows import rows_of
 from llama_cloud_ext.local.extraction.unlabelled import value_without_label
 from llama_cloud_ext.local.extraction.values import Conventions, ReadValue, read_value, sort_of
 
@@ -79,7 +80,12 @@ def extract_by_rules(pages: Sequence[SourcePage], root: Field) -> Tree:
 def extract_rows_by_rules(pages: Sequence[SourcePage], root: Field) -> list[Tree]:
     """One object a row of the tables whose headers fit the schema."""
     lines = [line for page in pages for line in lines_of(page.text, page.page_number)]
-    return [_row(row, root.properties) for row in rows_of(pages, lines, root.properties, _conventions(lines))]
+    wanted = Wanted(_scalars(root), _conventions(lines), lambda text: False)
+    return [_row(row, root.properties) for row in rows_of(pages, lines, wanted)]
+
+
+def _scalars(field: Field) -> list[Field]:
+    return [inner for inner in field.properties if inner.kind not in {"object", "array", "unknown"}]
 
 
 def _conventions(lines: Iterable[Line]) -> Conventions:
@@ -115,8 +121,7 @@ class _Reader:
     def object(self, field: Field, region: _Region) -> dict[str, Tree]:
         """An object, its labels looked for in a region."""
         pairs = pairs_of_lines(region.lines, self._is_label) + (self._item_pairs if region.is_whole else [])
-        scalars = [inner for inner in field.properties if inner.kind not in {"object", "array", "unknown"}]
-        chosen = self._chosen(scalars, pairs, region)
+        chosen = self._chosen(_scalars(field), pairs, region)
         tree: dict[str, Tree] = {}
         for inner in field.properties:
             if inner.kind == "object":
@@ -216,8 +221,10 @@ class _Reader:
         if entry is None:
             return []
         if entry.kind == "object":
-            rows = rows_of(region.pages, region.lines, entry.properties, self._conventions) if region.is_whole else []
-            return [_row(row, entry.properties) for row in rows]
+            if not region.is_whole:
+                return []
+            wanted = Wanted(_scalars(entry), self._conventions, self._is_label_beyond(entry))
+            return [_row(row, entry.properties) for row in rows_of(region.pages, region.lines, wanted)]
         if entry.kind in {"array", "unknown"}:
             return []
         return self._listed(field, entry, pairs)
@@ -238,6 +245,10 @@ class _Reader:
                 text = read.text if read.text in best.raw else best.raw
                 values.append(Outcome(read.value, text, best.page, best.label, score * read.quality))
         return values
+
+    def _is_label_beyond(self, entry: Field) -> Callable[[str], bool]:
+        others = [field for field in self._labelled if field not in entry.properties and field.kind != "array"]
+        return lambda text: any(fit(text, field) >= LEAST_FIT for field in others)
 
     def _is_label(self, text: str) -> bool:
         known = self._labels.get(text)
