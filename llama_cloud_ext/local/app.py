@@ -14,9 +14,13 @@ from starlette.middleware import Middleware
 
 from llama_cloud_ext.local import (
     configurations_routes,
+    directories_routes,
+    directory_files_routes,
     extract_routes,
     extract_schema_routes,
     files_routes,
+    index_retrieval_routes,
+    indexes_routes,
     page_images_routes,
     parse_routes,
     pipeline_documents_routes,
@@ -54,6 +58,10 @@ ROUTE_MODULES = (
     pipeline_files_routes,
     retrieval_routes,
     retrievers_routes,
+    directories_routes,
+    directory_files_routes,
+    indexes_routes,
+    index_retrieval_routes,
     projects_routes,
 )
 

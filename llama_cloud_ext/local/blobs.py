@@ -1,7 +1,7 @@
 """The content folder: uploads, job sources and results, named by ids and never by what a client sent.
 
-Layout below the data folder: `files/<file id>`, `page_images/<file id>/…`, `sources/<job id>`,
-`results/<result id>/…`, `incoming/<random>`.
+Layout below the data folder: `files/<file id>`, `page_images/<file id>/…`, `attachments/<file id>/…`,
+`sources/<job id>`, `results/<result id>/…`, `incoming/<random>`.
 What `keep` has moved is on disk for good: the content and the folder entry are both flushed.
 """
 
@@ -12,12 +12,13 @@ import os
 import shutil
 import time
 import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 ORPHAN_AGE = 3600.0
 """Seconds after which a blob that no record knows is left over from a crash and may go."""
 
-FOLDERS = ("files", "page_images", "sources", "results", "incoming")
+FOLDERS = ("files", "page_images", "attachments", "sources", "results", "incoming")
 
 
 class Blobs:
@@ -49,6 +50,10 @@ class Blobs:
         """The folder of the images of a file's pages, which is made when they are."""
         return self._root / "page_images" / file_id
 
+    def attachments(self, file_id: str) -> Path:
+        """The folder of what an index keeps beside a file's text."""
+        return self._root / "attachments" / file_id
+
     def all_page_images(self) -> list[Path]:
         """The folders of page images that exist."""
         return list((self._root / "page_images").iterdir())
@@ -77,6 +82,18 @@ class Blobs:
         Raises:
             FileNotFoundError: The content is gone.
         """
+        self._link(existing, destination)
+        _flush_folder(destination.parent)
+
+    def link_all(self, pairs: Sequence[tuple[Path, Path]]) -> None:
+        """`link` for many contents of one folder, flushed together; those that are gone are passed over."""
+        for existing, destination in pairs:
+            with contextlib.suppress(FileNotFoundError):
+                self._link(existing, destination)
+        if pairs:
+            _flush_folder(pairs[0][1].parent)
+
+    def _link(self, existing: Path, destination: Path) -> None:
         try:
             os.link(existing, destination)
         except FileNotFoundError:
@@ -85,7 +102,6 @@ class Blobs:
             incoming = self.new_incoming()
             shutil.copyfile(existing, incoming)
             self.keep(incoming, destination)
-        _flush_folder(destination.parent)
 
     def flush(self, folder: Path) -> None:
         """Make a finished folder of results durable, before its job is called complete."""
@@ -100,6 +116,12 @@ class Blobs:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+    def forget(self, file_ids: Iterable[str]) -> None:
+        """Remove the contents of files, and what was made of them."""
+        for file_id in file_ids:
+            for path in (self.file(file_id), self.page_images(file_id), self.attachments(file_id)):
+                self.delete(path)
 
     def sweep(self, known: set[str]) -> None:
         """Remove what crashes left behind.

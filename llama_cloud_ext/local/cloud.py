@@ -17,6 +17,8 @@ from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local.blobs import Blobs
 from llama_cloud_ext.local.configuration_store import ConfigurationStore
 from llama_cloud_ext.local.database import NewerSchemaError
+from llama_cloud_ext.local.directory_index_store import DirectoryIndexStore
+from llama_cloud_ext.local.directory_store import DirectoryStore
 from llama_cloud_ext.local.extract_jobs import ExtractJobs
 from llama_cloud_ext.local.extract_runner import Extractor, ExtractRunner
 from llama_cloud_ext.local.ingestion import IngestionRunner
@@ -167,6 +169,8 @@ class LocalCloud:
         )
         self.runner.ends.call(self.extraction.wake)
         self.pipelines = PipelineStore(self.store.database)
+        self.directories = DirectoryStore(self.store.database)
+        self.directory_indexes = DirectoryIndexStore(self.store.database)
         self.retrievers = RetrieverStore(self.store.database, self.project.id)
         self.embedder = Embedder(self._embed_model)
         self.reranker = Reranker(self._reranker)

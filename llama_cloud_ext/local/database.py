@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+from llama_cloud_ext.local.directory_records import TABLES as DIRECTORY_TABLES
 from llama_cloud_ext.local.extract_tables import TABLES as EXTRACT_TABLES
 from llama_cloud_ext.local.pipeline_records import TABLES as PIPELINE_TABLES
 from llama_cloud_ext.local.retrieval.schema import SCHEMA as RETRIEVAL_TABLES
@@ -58,6 +59,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     (*PIPELINE_TABLES, *RETRIEVAL_TABLES),
     EXTRACT_TABLES,
+    DIRECTORY_TABLES,
 )
 """The schema, one entry a version; `PRAGMA user_version` counts the entries already applied."""
 

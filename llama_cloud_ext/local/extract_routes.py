@@ -224,10 +224,12 @@ def _job(
     outcome, configuration = job.outcome, job.configuration
     completed = job.status == COMPLETED
     asked = configuration.get("cite_sources") or configuration.get("confidence_scores")
+    # What turbo parses is nobody's to use, as it has no parse output with the service.
+    hidden = configuration.get("tier") == "turbo" and job.document_input_type == FILE
     metadata = {
         "field_metadata": outcome.get("field_metadata"),
-        "parse_job_id": job.parse_job_id,
-        "parse_tier": parse_tier,
+        "parse_job_id": None if hidden else job.parse_job_id,
+        "parse_tier": None if hidden else parse_tier,
     }
     notes = {**outcome.get("notes", {})}
     if ignored := json.loads(job.options_not_applied):
@@ -243,7 +245,7 @@ def _job(
         "error_message": job.error_message,
         "extract_result": outcome.get("data"),
         "extract_metadata": metadata if "extract_metadata" in expand or (completed and asked) else None,
-        "metadata": {"usage": usage, **notes},
+        "metadata": {"usage": usage, **notes} if completed or notes else None,
         "usage": CREDITS if "usage" in expand else None,
         "created_at": job.created_at,
         "updated_at": job.updated_at,

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 PAGE_GAP = "\n\n"
 """Between the pages of a document. Nothing ever splits on it: `page_positions` say where pages begin."""
 
-_HIDDEN = ("file_id", "pipeline_file_id")
+PARSED_FILE = "parsed_directory_file_id"
+"""Metadata by which an index over a directory knows its files."""
+
+_HIDDEN = ("file_id", "pipeline_file_id", PARSED_FILE)
 
 
 @dataclass(frozen=True)

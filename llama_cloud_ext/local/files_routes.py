@@ -53,16 +53,32 @@ NAMELESS = "upload"
 
 async def create_file(request: Request) -> Response:
     """POST /api/v1/beta/files: keep an upload, on disk before the answer."""
-    return await _keep_upload(request, "file", purpose=None)
+    record, _ = await keep_upload(request, "file", purpose=None)
+    return json_answer(_file(request, record, []))
 
 
 async def create_file_v1(request: Request) -> Response:
     """POST /api/v1/files: the older form, as clients of before the beta send it, with its options in the query."""
-    return await _keep_upload(request, "upload_file", purpose="user_data")
+    record, _ = await keep_upload(request, "upload_file", purpose="user_data")
+    return json_answer(_file(request, record, []))
 
 
-async def _keep_upload(request: Request, field_name: str, *, purpose: str | None) -> Response:
-    """Keep an upload whose file is in this field; the purpose is the form's where none is given."""
+async def keep_upload(
+    request: Request, field_name: str, *, purpose: str | None
+) -> tuple[FileRecord, Mapping[str, str]]:
+    """Keep an upload, on disk before the answer.
+
+    Args:
+        request: The request, its body unread.
+        field_name: The field of the form that holds the file.
+        purpose: What it is for; None for what the form says.
+
+    Returns:
+        The file, and the other fields of the form.
+
+    Raises:
+        RequestError: 400 or 422 for a form that lacks something, 413 for too large a file.
+    """
     check_scope(request)
     cloud = cloud_of(request)
     incoming = cloud.blobs.new_incoming()
@@ -88,14 +104,14 @@ async def _keep_upload(request: Request, field_name: str, *, purpose: str | None
     finally:
         await cloud.in_thread(cloud.blobs.delete, incoming)
     await wait_for(cloud.store.add_file(record))
-    return json_answer(_file(request, record, []))
+    return record, upload.fields
 
 
 async def list_files(request: Request) -> Response:
     """GET /api/v1/beta/files: by external id, ids or name, in one of three orders."""
     check_scope(request)
     query = request.query_params
-    expand = _expand(request)
+    expand = expand_of(request)
     order_by = query.get("order_by", "created_at")
     if order_by not in ORDERS:
         raise invalid(["query", "order_by"], f"Must be one of: {', '.join(ORDERS)}", order_by)
@@ -152,7 +168,7 @@ async def query_files(request: Request) -> Response:
 async def get_file(request: Request) -> Response:
     """GET /api/v1/beta/files/{id}."""
     check_scope(request)
-    expand = _expand(request)
+    expand = expand_of(request)
     return json_answer(_file(request, await _known_file(request), expand))
 
 
@@ -163,8 +179,7 @@ async def delete_file(request: Request) -> Response:
     record = await _known_file(request)
     if not await wait_for(cloud.store.delete_file(record.id)):
         raise RequestError(404, "File not found")
-    for blob in (cloud.blobs.file(record.id), cloud.blobs.page_images(record.id)):
-        await cloud.in_thread(cloud.blobs.delete, blob)
+    await cloud.in_thread(cloud.blobs.forget, [record.id])
     return Response(status_code=204)
 
 
@@ -214,7 +229,12 @@ async def _known_file(request: Request) -> FileRecord:
     return record
 
 
-def _expand(request: Request) -> list[str]:
+def expand_of(request: Request) -> list[str]:
+    """What a request for files wants added to them: "download_url", or nothing.
+
+    Raises:
+        RequestError: 422 for anything else.
+    """
     expand = split_values(request.query_params.getlist("expand"))
     for index, value in enumerate(expand):
         if value != "download_url":
@@ -271,15 +291,28 @@ def _file(request: Request, record: FileRecord, expand: list[str]) -> dict[str, 
 
 
 def _presigned(request: Request, record: FileRecord, seconds: int | None) -> dict[str, Any]:
+    return presigned_url(request, f"files/{record.id}", name=record.name, seconds=seconds)
+
+
+def presigned_url(
+    request: Request, blob: str, *, name: str, content_type: str = OCTETS, seconds: int | None = None
+) -> dict[str, Any]:
+    """Where to download a content, as the API shows it.
+
+    Args:
+        request: Whoever asks; the URL leads to the host it asked.
+        blob: The content's path below the data folder.
+        name: File name to offer to the downloader.
+        content_type: MIME type to answer with.
+        seconds: How long the URL is to work, or until which moment; None for the default.
+    """
     cloud = cloud_of(request)
     if seconds is None:
         expires = download_expiry(cloud)
     else:
         now = time.time()
         expires = min(seconds if seconds > EPOCH_FROM else now + seconds, now + LONGEST_EXPIRY)
-    url = cloud.signer.url(
-        base_url(request), f"files/{record.id}", name=record.name, content_type=OCTETS, expires=expires
-    )
+    url = cloud.signer.url(base_url(request), blob, name=name, content_type=content_type, expires=expires)
     expires_at = timestamp(datetime.fromtimestamp(int(expires), timezone.utc))
     return {"url": url, "expires_at": expires_at, "form_fields": None}
 

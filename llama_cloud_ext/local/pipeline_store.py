@@ -127,6 +127,8 @@ class PipelineStore:
             limit: Most rows to return; -1 for all.
         """
         where, values = ("", []) if name is None else (" AND name = ?", [name])
+        # Those of indexes over directories are their own business.
+        where += " AND id NOT IN (SELECT pipeline_id FROM directory_indexes)"
         select = f"SELECT * FROM pipelines WHERE sequence > ?{where} ORDER BY sequence LIMIT ?"  # noqa: S608 - values are bound
         return self._database.read(
             lambda connection: [pipeline_of(row) for row in connection.execute(select, (after, *values, limit))]

@@ -162,7 +162,8 @@ class Store:
         """Ids of every file, unfinished job and result: what a clean-up must leave alone."""
         select = (
             "SELECT id FROM files UNION SELECT id FROM jobs WHERE status IN ('PENDING', 'RUNNING') "
-            "UNION SELECT result_id FROM jobs WHERE result_id IS NOT NULL"
+            "UNION SELECT result_id FROM jobs WHERE result_id IS NOT NULL "
+            "UNION SELECT id FROM directory_files WHERE deleted_at IS NULL"
         )
 
         def work(connection: sqlite3.Connection) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import json as jsonlib
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -18,7 +18,8 @@ async def iterate_pages(
     connection: Connection,
     path: str,
     *,
-    params: Mapping[str, Any],
+    params: Mapping[str, Any] | None = None,
+    json: Mapping[str, Any] | None = None,
     scoped: bool = True,
     budget: float | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
@@ -30,6 +31,7 @@ async def iterate_pages(
         connection: Where to ask.
         path: The list's path.
         params: The filters; sent again with each page.
+        json: The filters of a list that takes them in the body of a POST, in which the page is asked for as well.
         scoped: Whether project and organization are added to the query.
         budget: Seconds for each page with its retries; None for the settings'.
 
@@ -39,8 +41,14 @@ async def iterate_pages(
     seen: set[str] = set()
     token: str | None = None
     while True:
-        query = {**params, "page_token": token}
-        page = as_mapping(await connection.request("GET", path, params=query, scoped=scoped, budget=budget))
+        asked: dict[str, Any]
+        if json is None:
+            asked = {"params": {**(params or {}), "page_token": token}}
+        else:
+            body = {name: value for name, value in {**json, "page_token": token}.items() if value is not None}
+            asked = {"params": params, "json": body, "idempotent": True}
+        method = "GET" if json is None else "POST"
+        page = as_mapping(await connection.request(method, path, scoped=scoped, budget=budget, **asked))
         for item in as_objects(page.get("items")):
             yield item
         following = page.get("next_page_token")
@@ -84,7 +92,7 @@ async def iterate_offsets(
         answer = await connection.request("GET", path, params=query, scoped=scoped)
         elements = as_elements(answer if isinstance(answer, list) else as_mapping(answer).get(key))
         items = list(as_objects(elements))
-        page = json.dumps([item.get("id", item) for item in items], sort_keys=True, default=str)
+        page = jsonlib.dumps([item.get("id", item) for item in items], sort_keys=True, default=str)
         if not elements or page in seen:
             return
         for item in items:

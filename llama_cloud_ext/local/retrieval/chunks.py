@@ -40,12 +40,14 @@ class ScoredChunk:
         document_id: The document it is a piece of.
         file_id: The file that the document came from; None for a document without a file.
         score: How well it fits; `Searcher` says what the number means.
+        found_score: The score with which it was found, before it was ranked anew; None where it was not.
     """
 
     chunk: Chunk
     document_id: str
     file_id: str | None
     score: float
+    found_score: float | None = None
 
 
 def embedding_text(chunk: Chunk) -> str:

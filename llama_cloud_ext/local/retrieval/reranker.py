@@ -52,7 +52,7 @@ class Reranker:
         scores = lexical_scores(query, [scored.chunk.text for scored in chunks], [s.score for s in chunks], frequencies)
         # Python sorts stably: among equals the first search's order stands.
         order = sorted(range(len(chunks)), key=lambda number: -scores[number])[:top_n]
-        return [replace(chunks[number], score=scores[number]) for number in order]
+        return [_ranked(chunks[number], scores[number]) for number in order]
 
     def _postprocessed(self, query: str, chunks: Sequence[ScoredChunk]) -> list[ScoredChunk]:
         from llama_index.core.schema import NodeWithScore, TextNode
@@ -73,6 +73,10 @@ class Reranker:
         ]
         ranked = self._postprocessor.postprocess_nodes(nodes, query_str=query) if self._postprocessor else nodes
         return [
-            replace(chunks[int(found.node.node_id)], score=float(found.score if found.score is not None else 0.0))
+            _ranked(chunks[int(found.node.node_id)], float(found.score if found.score is not None else 0.0))
             for found in ranked
         ]
+
+
+def _ranked(chunk: ScoredChunk, score: float) -> ScoredChunk:
+    return replace(chunk, score=score, found_score=chunk.score)

@@ -30,6 +30,7 @@ class RetrievalSettings:
         retrieval_mode: Chunks, whole files chosen by their names and metadata or by their content, or either of
             them according to the query.
         filters: The API's `search_filters`.
+        score_cutoff: Least score of a chunk that was found, before it is ranked anew.
 
     Raises:
         ValueError: A number is out of its range, or the mode is unknown.
@@ -44,6 +45,7 @@ class RetrievalSettings:
     files_top_k: int | None = None
     retrieval_mode: str = "chunks"
     filters: Mapping[str, Any] | None = None
+    score_cutoff: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("dense_similarity_top_k", "sparse_similarity_top_k", "rerank_top_n", "files_top_k"):

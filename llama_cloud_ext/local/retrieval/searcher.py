@@ -141,7 +141,9 @@ class _Search:
             filters=self.settings.filters,
             count=plan.rerank_top_n is not None,
         )
-        return _Candidates(chunks_by_sequence(self.connection, found.scores), found.frequencies)
+        least = self.settings.score_cutoff
+        scores = [pair for pair in found.scores if least is None or pair[1] >= least]
+        return _Candidates(chunks_by_sequence(self.connection, scores), found.frequencies)
 
     def ranked(self, candidates: _Candidates, top_n: int | None) -> list[ScoredChunk]:
         """The candidates ranked anew; as they are where `top_n` is None."""
