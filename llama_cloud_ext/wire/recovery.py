@@ -161,7 +161,7 @@ class ExtractCreateRecovery:
     Args:
         connection: Where the create was sent.
         body: The request's body: the job has its `file_input`, and what it says of the configuration.
-        fresh_input: Whether the input was uploaded for this job alone, so that its time says nothing more.
+        fresh_input: Whether the input was uploaded for this job alone, so that no other job can be on it.
     """
 
     connection: Connection
@@ -188,10 +188,8 @@ class ExtractCreateRecovery:
         )
         async for record in first(records, _PAGE_SIZE):
             created = _parse_time(record.get("created_at"))
-            if (
-                str(record.get("id")) not in account.claimed
-                and (self.fresh_input or created is None or created >= since)
-                and self._is_of_this_request(record)
+            if str(record.get("id")) not in account.claimed and (
+                self.fresh_input or ((created is None or created >= since) and self._is_of_this_request(record))
             ):
                 account.claim(str(record.get("id")))
                 return record
@@ -210,6 +208,8 @@ def _holds(returned: Any, sent: Any) -> bool:
     """Whether the service's value is the one that was sent, to which it may have added its defaults."""
     if isinstance(returned, dict) and isinstance(sent, dict):
         return all(name in returned and _holds(returned[name], value) for name, value in sent.items())
+    if isinstance(returned, list) and isinstance(sent, list):
+        return len(returned) == len(sent) and all(map(_holds, returned, sent))
     return bool(returned == sent)
 
 
