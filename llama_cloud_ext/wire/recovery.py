@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from pydantic import TypeAdapter, ValidationError
 
+from llama_cloud_ext.errors import BadRequestError, UnprocessableError
 from llama_cloud_ext.wire import extract, files, parse
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.models.tolerant import as_mapping
@@ -181,10 +182,16 @@ class ExtractCreateRecovery:
         _account_of(self.connection).claim(str(record.get("id")))
 
     async def _find(self) -> dict[str, Any] | None:
+        try:
+            return await self._find_in(["configuration"])
+        except (BadRequestError, UnprocessableError):
+            return await self._find_in([])  # a deployment that adds nothing to its lists
+
+    async def _find_in(self, expand: list[str]) -> dict[str, Any] | None:
         account = _account_of(self.connection)
         since = datetime.fromtimestamp(self.started, timezone.utc) - _CLOSE_IN_TIME
         records = extract.list_jobs(
-            self.connection, file_input=self.body["file_input"], expand=["configuration"], page_size=_PAGE_SIZE
+            self.connection, file_input=self.body["file_input"], expand=expand, page_size=_PAGE_SIZE
         )
         async for record in first(records, _PAGE_SIZE):
             created = _parse_time(record.get("created_at"))
