@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.index.reference import IndexReference
+from llama_cloud_ext.index.reference import PIPELINES, IndexKind, IndexReference
 from llama_cloud_ext.wire.models.strict import explain_unknown_name, invalid_options
 from llama_cloud_ext.wire.settings import ConnectionOptions, refuse_clients
 
@@ -51,6 +51,7 @@ def index_reference(
     name: str | None,
     ids: Mapping[str, str | None],
     project_name: str | None,
+    kind: IndexKind = PIPELINES,
 ) -> IndexReference:
     """The index that a name or one of several id arguments names.
 
@@ -59,6 +60,7 @@ def index_reference(
         name: The name, or None.
         ids: The id arguments by their names; they mean the same.
         project_name: The project's name, or None.
+        kind: Which kind of index it is.
 
     Raises:
         ConfigurationError: Not exactly one of them is given.
@@ -69,4 +71,4 @@ def index_reference(
             f"{' and '.join(given)} both say which index is meant", option=next(iter(given)), hint="Give one of them."
         )
     identifier = next((value for value in ids.values() if value), None)
-    return IndexReference(options, name=name, pipeline_id=identifier, project_name=project_name)
+    return IndexReference(options, kind=kind, name=name, index_id=identifier, project_name=project_name)

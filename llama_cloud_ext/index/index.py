@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.index import configuration, engines
-from llama_cloud_ext.index.connected import ARGUMENTS, refuse_unknown
+from llama_cloud_ext.index.connected import ARGUMENTS
 from llama_cloud_ext.index.document_methods import DocumentMethods
 from llama_cloud_ext.index.file_methods import FileMethods
 from llama_cloud_ext.index.ingestion import Awaited, wait_for_ingestion
+from llama_cloud_ext.index.named_index import refuse_unknown
 from llama_cloud_ext.index.retriever import LlamaCloudRetriever
 from llama_cloud_ext.instrumentation import span
 from llama_cloud_ext.wire import pipelines

@@ -171,7 +171,7 @@ class LlamaCloudRetriever(BaseRetriever):
         for name in settings:
             if name in connection:
                 raise ConfigurationError("belongs to the index, which has it already", option=name)
-        retriever = cls(reference.name, pipeline_id=reference.pipeline_id, **connection, **settings)
+        retriever = cls(reference.name, pipeline_id=reference.index_id, **connection, **settings)
         retriever._reference = reference
         return retriever
 
@@ -182,7 +182,7 @@ class LlamaCloudRetriever(BaseRetriever):
 
     def __repr__(self) -> str:
         settings = "".join(f", {name}={value!r}" for name, value in self._body.items())
-        return f"{type(self).__name__}({self._reference.name or self._reference.pipeline_id!r}{settings})"
+        return f"{type(self).__name__}({self._reference.name or self._reference.index_id!r}{settings})"
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return run(retrieve, self._reference, query_bundle.query_str, self._body)
