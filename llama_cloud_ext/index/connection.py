@@ -72,3 +72,21 @@ def index_reference(
         )
     identifier = next((value for value in ids.values() if value), None)
     return IndexReference(options, kind=kind, name=name, index_id=identifier, project_name=project_name)
+
+
+def connection_of(reference: IndexReference, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The connection arguments of an index, for a retriever of it.
+
+    Args:
+        reference: The index.
+        settings: What the retriever is given besides.
+
+    Raises:
+        ConfigurationError: Something of the connection is among them.
+    """
+    given = reference.options
+    connection = {name: getattr(given, name) for name in type(given).model_fields}
+    for name in settings:
+        if name in connection:
+            raise ConfigurationError("belongs to the index, which has it already", option=name)
+    return connection

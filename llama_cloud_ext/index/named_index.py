@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from llama_index.core.data_structs import IndexDict
 from llama_index.core.indices.managed.base import BaseManagedIndex
@@ -23,7 +23,13 @@ DEFAULT_INGESTION_TIMEOUT = 7200.0
 
 
 class NamedIndex(BaseManagedIndex):
-    """An index on the service, known by name or id. `LlamaCloudIndex` says what the arguments mean."""
+    """An index on the service, known by name or id. `LlamaCloudIndex` says what the arguments mean.
+
+    Attributes:
+        RETRIEVER_SETTINGS: What `as_retriever` takes, so that engines can tell it from their own settings.
+    """
+
+    RETRIEVER_SETTINGS: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
