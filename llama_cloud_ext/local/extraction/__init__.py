@@ -11,5 +11,6 @@ from __future__ import annotations
 
 from llama_cloud_ext.local.extraction.extracting import extract
 from llama_cloud_ext.local.extraction.request import Extraction, ExtractionFailed, ExtractionRequest, SourcePage
+from llama_cloud_ext.local.extraction.schema_generation import generate_schema
 
-__all__ = ["Extraction", "ExtractionFailed", "ExtractionRequest", "SourcePage", "extract"]
+__all__ = ["Extraction", "ExtractionFailed", "ExtractionRequest", "SourcePage", "extract", "generate_schema"]
