@@ -44,6 +44,9 @@ EXPAND = (*EXPAND_IN_LIST, "usage")
 STATUSES_KNOWN = (*STATUSES, "THROTTLED")
 """Statuses to filter by; THROTTLED is one of the service's that no job has here."""
 
+NOT_APPLIED = ("advanced_citations", "tier", "version")
+"""Options about models of the service, which has others than this machine."""
+
 CREDITS = {"credits": 0.0, "extract_credits": 0.0, "parse_credits": 0.0}
 """What anything costs on one's own machine."""
 
@@ -232,7 +235,8 @@ def _job(
         "parse_tier": None if hidden else parse_tier,
     }
     notes = {**outcome.get("notes", {})}
-    if ignored := json.loads(job.options_not_applied):
+    ignored = [*json.loads(job.options_not_applied), *(name for name in NOT_APPLIED if configuration.get(name))]
+    if ignored:
         notes["options_not_applied"] = sorted({*notes.get("options_not_applied", ()), *ignored})
     usage = {"num_pages_extracted": outcome.get("pages"), "num_pages_billed": 0} if completed else None
     return {

@@ -16,6 +16,7 @@ from llama_cloud_ext.local.engine import parse_document
 from llama_cloud_ext.local.extraction import Extraction, ExtractionRequest, SourcePage
 from tests.local.clients import PARSE, expanded, finished, running, submit, upload_file
 from tests.local.extract_calls import (
+    CONFIGURATIONS,
     EXTRACT,
     SCHEMA,
     ended,
@@ -241,6 +242,45 @@ async def test_refusals(tmp_path: Path) -> None:
         assert (await client.get(EXTRACT)).json()["total_size"] == 0
 
 
+def nested(levels: int) -> dict[str, Any]:
+    """A schema of objects in objects."""
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"a": schema}}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (EXTRACT, {"file_input": {}, "configuration": {"data_schema": SCHEMA}}),
+        (EXTRACT, {"file_input": 1, "configuration_id": "cfg-1"}),
+        (EXTRACT, {"file_input": "x", "configuration_id": []}),
+        (EXTRACT, {"file_input": "x", "configuration": "agentic"}),
+        (EXTRACT, {"file_input": "x", "configuration": {"data_schema": nested(200)}}),
+        (EXTRACT, {"file_input": "x", "configuration": {"data_schema": {"type": ["object"], "properties": []}}}),
+        (EXTRACT, {"file_input": "x", "configuration": {"data_schema": SCHEMA, "parse_config_id": 3}}),
+        (EXTRACT, {"file_input": "x", "configuration": {"data_schema": SCHEMA, "version": 2.5}}),
+        (EXTRACT, {"file_input": "x", "configuration": {"data_schema": SCHEMA, "target_pages": [1]}}),
+        (EXTRACT, {"file_input": "x", "configuration": {"data_schema": SCHEMA, "target_pages": "1-" + "9" * 5000}}),
+        (EXTRACT, {"file_input": "x", "configuration": {"data_schema": SCHEMA, "max_pages": 1e30}}),
+        (EXTRACT, {"file_input": "x", "configuration": {"data_schema": SCHEMA, "sheet_names": "A"}}),
+        (f"{EXTRACT}/schema/validation", {"data_schema": nested(200)}),
+        (f"{EXTRACT}/schema/generate", {"data_schema": "x"}),
+        (f"{EXTRACT}/schema/generate", {"file_id": []}),
+        (CONFIGURATIONS, {"name": {}, "parameters": {"product_type": "unknown"}}),
+        (CONFIGURATIONS, {"name": "a", "parameters": {"product_type": ["unknown"]}}),
+        (PARSE, {"file_id": "x", "configuration_id": {}}),
+    ],
+)
+async def test_nonsense_is_refused(path: str, body: dict[str, Any]) -> None:
+    """Ensure bodies of any shape get an answer that says what is wrong, and never an error of the server."""
+    async with extract_client(None) as client:
+        answer = await client.post(path, json=body)
+        assert answer.status_code in {403, 404, 422}, answer.text
+        assert answer.json()["detail"]
+
+
 async def test_failures_carry_their_codes(tmp_path: Path) -> None:
     """Ensure what parsing or extraction cannot do fails the job with its code first, and a bug its job alone."""
     async with extract_client(tmp_path) as client:
@@ -362,6 +402,8 @@ async def test_webhooks_are_accepted_and_not_delivered(tmp_path: Path) -> None:
         job = await ended(client, (await client.post(EXTRACT, json=body)).json()["id"], "configuration")
         ignored = ["webhook_configuration_ids", "webhook_configurations"]
         assert job["metadata"]["options_not_applied"] == ignored
+        job = await extracted(client, "one", tier="agentic", version="2.0", advanced_citations=False)
+        assert job["metadata"]["options_not_applied"] == ["tier", "version"]
         assert places(await client.post(EXTRACT, json={**body, "webhook_configurations": {}}))
     assert b"s3cret" not in (tmp_path / "llamacloud.sqlite3").read_bytes()
 

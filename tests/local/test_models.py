@@ -12,12 +12,15 @@ from typing import Any
 import httpx
 import pytest
 from llama_index.core import Document
+from llama_index.core.llms import MockLLM
 from typer.testing import CliRunner
 
 from llama_cloud_ext import LlamaCloudIndex
 from llama_cloud_ext.cli.app import app
 from llama_cloud_ext.errors import ConfigurationError, LlamaCloudError
-from llama_cloud_ext.local import create_app, serve, use_models
+from llama_cloud_ext.local import create_app, local_transport, serve, use_models
+from llama_cloud_ext.local.cloud import LocalCloud
+from llama_cloud_ext.local.in_process import LocalTransport
 from llama_cloud_ext.local.retrieval import Embedder
 from tests.local.clients import local_client
 from tests.local.embeddings import LetterEmbedding, ShortestFirst
@@ -78,6 +81,21 @@ def test_models_may_be_taken_back(address: str) -> None:
     use_models(address)
     LlamaCloudIndex.from_documents(ANIMALS, "animals", base_url=address)
     assert model.embedded == []
+
+
+def test_an_llm_of_an_address(address: str) -> None:
+    """Ensure the LLM that an address was given is the one of its data folder, and of no other."""
+    llm = MockLLM()
+    use_models(address, llm=llm)
+    assert folder_of(address).llm is llm
+    assert folder_of(f"{address}-other").llm is None
+
+
+def folder_of(address: str) -> LocalCloud:
+    """The data folder behind an address."""
+    transport = local_transport(address)
+    assert isinstance(transport, LocalTransport)
+    return transport._cloud
 
 
 @pytest.mark.parametrize(
