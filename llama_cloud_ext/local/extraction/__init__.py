@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.local.extraction.extracting import extract
 from llama_cloud_ext.local.extraction.request import Extraction, ExtractionFailed, ExtractionRequest, SourcePage
+from llama_cloud_ext.local.extraction.schema_generation import generate_schema
 
+<<<<<<< HEAD
+__all__ = ["Extraction", "ExtractionFailed", "ExtractionRequest", "SourcePage", "extract", "generate_schema"]
+=======
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM
 
@@ -30,3 +34,4 @@ def generate_schema(
 ) -> dict[str, Any]:
     """Make a schema."""
     return dict(data_schema or {"type": "object", "properties": {"text": {"type": "string"}}})
+>>>>>>> main
