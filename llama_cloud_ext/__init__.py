@@ -50,6 +50,10 @@ if TYPE_CHECKING:
     from llama_cloud_ext.extract.result import ExtractResult
     from llama_cloud_ext.extract.tools import LlamaExtractToolSpec
     from llama_cloud_ext.index.composite_retriever import LlamaCloudCompositeRetriever
+    from llama_cloud_ext.index.directory_answers import FoundFile, GrepMatch
+    from llama_cloud_ext.index.directory_files import DirectoryFile
+    from llama_cloud_ext.index.directory_index import LlamaCloudDirectoryIndex
+    from llama_cloud_ext.index.directory_retriever import LlamaCloudDirectoryRetriever
     from llama_cloud_ext.index.files import IndexFile
     from llama_cloud_ext.index.folder_refresh import FolderRefresh
     from llama_cloud_ext.index.index import LlamaCloudIndex
@@ -86,6 +90,11 @@ _HOME = {
     "LlamaCloudIndex": "index.index",
     "FolderRefresh": "index.folder_refresh",
     "IndexFile": "index.files",
+    "DirectoryFile": "index.directory_files",
+    "FoundFile": "index.directory_answers",
+    "GrepMatch": "index.directory_answers",
+    "LlamaCloudDirectoryIndex": "index.directory_index",
+    "LlamaCloudDirectoryRetriever": "index.directory_retriever",
     "LlamaCloudCompositeRetriever": "index.composite_retriever",
     "ChunkMode": "extract.legacy_config",
     "Citation": "extract.fields",
@@ -129,6 +138,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "CropBox",
+    "DirectoryFile",
     "DownloadError",
     "EmptyResultError",
     "ExtractConfig",
@@ -142,6 +152,8 @@ __all__ = [
     "ExtractionAgent",
     "FailedItem",
     "FolderRefresh",
+    "FoundFile",
+    "GrepMatch",
     "IndexFile",
     "IngestionError",
     "InputOptions",
@@ -150,6 +162,8 @@ __all__ = [
     "JobError",
     "JobFailedError",
     "LlamaCloudCompositeRetriever",
+    "LlamaCloudDirectoryIndex",
+    "LlamaCloudDirectoryRetriever",
     "LlamaCloudError",
     "LlamaCloudIndex",
     "LlamaCloudRetriever",

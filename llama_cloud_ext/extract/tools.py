@@ -49,7 +49,7 @@ Schema = type[BaseModel] | Mapping[str, Any]
 class LlamaExtractToolSpec(BaseToolSpec):
     """Tools with which an agent extracts data from documents, reads them, and sees which there are.
 
-    One tool a schema, named `extract_NAME`, beside `read_document` and `list_documents`. What a tool answers is JSON
+    One tool a schema, named `extract_NAME`, beside `parse_document` and `list_documents`. What a tool answers is JSON
     text for the model, with the quoted source of each field; `raw_output` has the `ExtractResult`, with the validated
     object in `data`. An agent that asks for the same document twice pays once.
 
@@ -61,7 +61,7 @@ class LlamaExtractToolSpec(BaseToolSpec):
             talked into fetching from your own network, so the default is no.
         config: Settings of the extractions; by default `cite_sources=True`.
         extractor: The extractor to use; or else
-        reader: The reader behind `read_document`; one with the same connection and the tier `cost_effective` by
+        reader: The reader behind `parse_document`; one with the same connection and the tier `cost_effective` by
             default. What it has parsed is not parsed again for an extraction.
         **connection: `api_key`, `base_url`, `region`, … for an extractor of its own; see `LlamaExtract`.
 
@@ -154,7 +154,7 @@ class LlamaExtractToolSpec(BaseToolSpec):
             arguments = create_model(f"{tool_name}_arguments", __config__=_STRICT, document=self._document_argument())
             tools[tool_name] = DocumentTool(self._extraction(name), ToolMetadata(description, tool_name, arguments))
         reading = create_model(
-            "read_document_arguments",
+            "parse_document_arguments",
             __config__=_STRICT,
             document=self._document_argument(),
             page=(int | None, Field(default=None, ge=1, description="Read this page alone, from 1. Default: all.")),
@@ -163,11 +163,11 @@ class LlamaExtractToolSpec(BaseToolSpec):
                 Field(default=0, ge=0, description="Go on after so many characters, as the end of an answer says."),
             ),
         )
-        tools["read_document"] = DocumentTool(
+        tools["parse_document"] = DocumentTool(
             self._read,
             ToolMetadata(
-                "Read the text of a document, page by page. Use it for questions that no extract tool answers.",
-                "read_document",
+                "Parse a document and read its text, page by page. Use it for questions that no extract tool answers.",
+                "parse_document",
                 reading,
             ),
         )
@@ -208,7 +208,7 @@ class LlamaExtractToolSpec(BaseToolSpec):
         return cast("ExtractResult[Any]", result)
 
     def _parsed(self, identity: Any) -> ParseResult | None:
-        """What `read_document` has made of the document, if an extraction would parse it in the same way."""
+        """What `parse_document` has made of the document, if an extraction would parse it in the same way."""
         if self._config.parse_tier or self._config.parse_config_id or self._config.tier == "turbo":
             return None
         if self._config.spreadsheet_mode:

@@ -1,20 +1,16 @@
-"""The base of an index class: which index is meant, and what the service says of it."""
+"""The base of `LlamaCloudIndex`: which index is meant, and what the service says of it."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.data_structs import IndexDict
-from llama_index.core.indices.managed.base import BaseManagedIndex
-
-from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.index.configuration import SplitByTheService
 from llama_cloud_ext.index.connection import DEFAULT_APP_URL, connection_options, index_reference
 from llama_cloud_ext.index.ingestion import Awaited
-from llama_cloud_ext.progress import ProgressReport, ShowProgress
+from llama_cloud_ext.index.named_index import DEFAULT_INGESTION_TIMEOUT, NamedIndex, refuse_local_work
+from llama_cloud_ext.progress import ShowProgress
 from llama_cloud_ext.wire.io_loop import run, run_async
 
 if TYPE_CHECKING:
@@ -25,14 +21,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_INGESTION_TIMEOUT = 7200.0
-"""Seconds that a call waits for ingestion before it gives up waiting; the ingestion itself goes on."""
-
 ARGUMENTS = ("project_name", "app_url", "show_progress", "ingestion_timeout", "callback_manager")
 """What an index is made with, besides its name or id and the connection."""
 
 
-class ConnectedIndex(BaseManagedIndex):
+class ConnectedIndex(NamedIndex):
     """An index that is known by name or id. `LlamaCloudIndex` says what the arguments mean."""
 
     def __init__(
@@ -54,46 +47,19 @@ class ConnectedIndex(BaseManagedIndex):
         """Settle which index is meant; nothing is sent yet."""
         refuse_local_work(nodes=nodes, transformations=transformations)
         options = connection_options(dict(connection), known=("name", "id", *ARGUMENTS))
-        self.reference = index_reference(
+        reference = index_reference(
             options,
             name=name,
             ids={"id": id, "index_id": index_id, "pipeline_id": pipeline_id},
             project_name=project_name,
         )
-        self._app_url = app_url or os.environ.get("LLAMA_CLOUD_APP_URL") or DEFAULT_APP_URL
-        self._progress = show_progress
-        self._ingestion_timeout = ingestion_timeout
         super().__init__(
-            index_struct=IndexDict(),
-            show_progress=bool(show_progress),
+            reference,
+            show_progress=show_progress,
+            ingestion_timeout=ingestion_timeout,
             callback_manager=callback_manager,
-            # Left out, LlamaIndex would build its default splitter, which takes a second and has nothing to do here.
-            transformations=[SplitByTheService()],
         )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.reference.name or self.reference.pipeline_id!r})"
-
-    # What the service says of the index
-
-    @property
-    def id(self) -> str:
-        """The index's id on the service. Looked up at first use where the index is given by name."""
-        return run(self.reference.find).pipeline_id
-
-    async def aid(self) -> str:
-        """The asynchronous twin of `id`."""
-        return (await run_async(self.reference.find)).pipeline_id
-
-    @property
-    def index_id(self) -> str:
-        """The same as `id`."""
-        return self.id
-
-    @property
-    def name(self) -> str:
-        """The index's name. Looked up at first use where the index is given by id."""
-        return self.reference.name or str(self.pipeline.get("name"))
+        self._app_url = app_url or os.environ.get("LLAMA_CLOUD_APP_URL") or DEFAULT_APP_URL
 
     @property
     def pipeline(self) -> dict[str, Any]:
@@ -103,20 +69,6 @@ class ConnectedIndex(BaseManagedIndex):
     async def apipeline(self) -> dict[str, Any]:
         """The asynchronous twin of `pipeline`."""
         return await run_async(self.reference.record)
-
-    @property
-    def project(self) -> dict[str, Any]:
-        """The record of the index's project. Looked up at first use."""
-        return run(self.reference.project)
-
-    async def aproject(self) -> dict[str, Any]:
-        """The asynchronous twin of `project`."""
-        return await run_async(self.reference.project)
-
-    @property
-    def project_name(self) -> str:
-        """The name of the index's project. Looked up at first use."""
-        return str(self.project.get("name"))
 
     @property
     def url(self) -> str:
@@ -140,36 +92,3 @@ class ConnectedIndex(BaseManagedIndex):
             raise_on_error,
             raise_on_partial_success,
         )
-
-    def _report(self, verbose: bool, total: int | None, title: str, unit: str) -> ProgressReport:
-        return ProgressReport(self._progress or verbose, total, title, unit=unit)
-
-
-def refuse_local_work(*, nodes: Any, transformations: Any) -> None:
-    """Refuse what other indexes do on this machine.
-
-    Raises:
-        ConfigurationError: Nodes or transformations were given.
-    """
-    if nodes:
-        raise ConfigurationError(
-            "the service makes nodes of documents by itself",
-            option="nodes",
-            hint="Use from_documents(…), or insert_nodes(…) with an index that does not split.",
-        )
-    if transformations is not None:
-        raise ConfigurationError(
-            "the service splits and embeds by itself",
-            option="transformations",
-            hint="transform_config= and embedding_config= of create_index(…) say how.",
-        )
-
-
-def refuse_unknown(given: Mapping[str, Any]) -> None:
-    """Refuse keyword arguments that no one knows.
-
-    Raises:
-        ConfigurationError: There is one; the first is named.
-    """
-    for name in given:
-        raise ConfigurationError("unknown option", option=name)

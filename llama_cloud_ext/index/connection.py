@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.index.reference import IndexReference
+from llama_cloud_ext.index.reference import PIPELINES, IndexKind, IndexReference
 from llama_cloud_ext.wire.models.strict import explain_unknown_name, invalid_options
 from llama_cloud_ext.wire.settings import ConnectionOptions, refuse_clients
 
@@ -51,6 +51,7 @@ def index_reference(
     name: str | None,
     ids: Mapping[str, str | None],
     project_name: str | None,
+    kind: IndexKind = PIPELINES,
 ) -> IndexReference:
     """The index that a name or one of several id arguments names.
 
@@ -59,6 +60,7 @@ def index_reference(
         name: The name, or None.
         ids: The id arguments by their names; they mean the same.
         project_name: The project's name, or None.
+        kind: Which kind of index it is.
 
     Raises:
         ConfigurationError: Not exactly one of them is given.
@@ -69,4 +71,22 @@ def index_reference(
             f"{' and '.join(given)} both say which index is meant", option=next(iter(given)), hint="Give one of them."
         )
     identifier = next((value for value in ids.values() if value), None)
-    return IndexReference(options, name=name, pipeline_id=identifier, project_name=project_name)
+    return IndexReference(options, kind=kind, name=name, index_id=identifier, project_name=project_name)
+
+
+def connection_of(reference: IndexReference, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The connection arguments of an index, for a retriever of it.
+
+    Args:
+        reference: The index.
+        settings: What the retriever is given besides.
+
+    Raises:
+        ConfigurationError: Something of the connection is among them.
+    """
+    given = reference.options
+    connection = {name: getattr(given, name) for name in type(given).model_fields}
+    for name in settings:
+        if name in connection:
+            raise ConfigurationError("belongs to the index, which has it already", option=name)
+    return connection

@@ -12,9 +12,10 @@ from llama_index.core.schema import BaseNode, Document
 from llama_cloud_ext.errors import FailedItem, PartialFailureError
 from llama_cloud_ext.index import refresh
 from llama_cloud_ext.index.configuration import check_unsplit, document_of
-from llama_cloud_ext.index.connected import ConnectedIndex, refuse_local_work, refuse_unknown
+from llama_cloud_ext.index.connected import ConnectedIndex
 from llama_cloud_ext.index.documents import llama_document, page_documents
 from llama_cloud_ext.index.ingestion import upload_documents, wait_for_ingestion
+from llama_cloud_ext.index.named_index import refuse_local_work, refuse_unknown
 from llama_cloud_ext.instrumentation import span
 from llama_cloud_ext.wire import pipeline_documents
 from llama_cloud_ext.wire.io_loop import run, run_async

@@ -7,27 +7,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.index.retriever import SETTINGS
 from llama_cloud_ext.wire.models.strict import explain_unknown_name
 
 if TYPE_CHECKING:
     from llama_index.core.base.base_query_engine import BaseQueryEngine
     from llama_index.core.chat_engine.types import BaseChatEngine
 
-    from llama_cloud_ext.index.index import LlamaCloudIndex
-
-_RETRIEVER = (*SETTINGS, "object_map", "objects")
+    from llama_cloud_ext.index.named_index import NamedIndex
 
 
-def query_engine(index: LlamaCloudIndex, llm: Any, settings: Mapping[str, Any]) -> BaseQueryEngine:
+def query_engine(index: NamedIndex, llm: Any, settings: Mapping[str, Any]) -> BaseQueryEngine:
     """A `RetrieverQueryEngine` over an index; see `LlamaCloudIndex.as_query_engine`."""
     from llama_index.core.query_engine.retriever_query_engine import RetrieverQueryEngine
 
-    retriever, engine = _sort_out(settings, RetrieverQueryEngine.from_args)
+    retriever, engine = _sort_out(index, settings, RetrieverQueryEngine.from_args)
     return RetrieverQueryEngine.from_args(index.as_retriever(**retriever), llm=_llm(index, llm), **engine)
 
 
-def chat_engine(index: LlamaCloudIndex, mode: Any, llm: Any, settings: Mapping[str, Any]) -> BaseChatEngine:
+def chat_engine(index: NamedIndex, mode: Any, llm: Any, settings: Mapping[str, Any]) -> BaseChatEngine:
     """A chat engine over an index; see `LlamaCloudIndex.as_chat_engine`."""
     from llama_index.core.chat_engine import (
         CondensePlusContextChatEngine,
@@ -39,11 +36,11 @@ def chat_engine(index: LlamaCloudIndex, mode: Any, llm: Any, settings: Mapping[s
 
     mode = str(getattr(mode, "value", mode))
     if mode == "simple":
-        _, engine = _sort_out(settings, SimpleChatEngine.from_defaults)
+        _, engine = _sort_out(index, settings, SimpleChatEngine.from_defaults)
         return SimpleChatEngine.from_defaults(llm=_llm(index, llm), **engine)
     if mode == "condense_question":
         makers = (CondenseQuestionChatEngine.from_defaults, RetrieverQueryEngine.from_args)
-        retriever, engine = _sort_out(settings, *makers)
+        retriever, engine = _sort_out(index, settings, *makers)
         for_query = {name: engine[name] for name in _parameters(makers[1]) if name in engine}
         for_chat = {name: engine[name] for name in _parameters(makers[0]) if name in engine}
         return CondenseQuestionChatEngine.from_defaults(
@@ -61,32 +58,33 @@ def chat_engine(index: LlamaCloudIndex, mode: Any, llm: Any, settings: Mapping[s
             hint=f"Use one of {', '.join([*kinds, 'condense_question', 'simple'])}; "
             "for agents, make a QueryEngineTool of as_query_engine().",
         )
-    retriever, engine = _sort_out(settings, kinds[mode].from_defaults)
+    retriever, engine = _sort_out(index, settings, kinds[mode].from_defaults)
     made: BaseChatEngine = kinds[mode].from_defaults(
         retriever=index.as_retriever(**retriever), llm=_llm(index, llm), **engine
     )
     return made
 
 
-def _llm(index: LlamaCloudIndex, llm: Any) -> Any:
+def _llm(index: NamedIndex, llm: Any) -> Any:
     from llama_index.core.llms.utils import resolve_llm
     from llama_index.core.settings import Settings
 
     return resolve_llm(llm, callback_manager=index._callback_manager) if llm else Settings.llm
 
 
-def _sort_out(settings: Mapping[str, Any], *makers: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _sort_out(index: NamedIndex, settings: Mapping[str, Any], *makers: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """What of the settings is for the retriever, and what for the engine.
 
     Raises:
         ConfigurationError: A setting is for neither.
     """
-    retriever = {name: value for name, value in settings.items() if name in _RETRIEVER}
-    engine = {name: value for name, value in settings.items() if name not in _RETRIEVER}
+    for_retriever = (*index.RETRIEVER_SETTINGS, "object_map", "objects")
+    retriever = {name: value for name, value in settings.items() if name in for_retriever}
+    engine = {name: value for name, value in settings.items() if name not in for_retriever}
     known = {name for maker in makers for name in _parameters(maker)}
     for name in engine:
         if name not in known:
-            raise ConfigurationError(explain_unknown_name(name, [*SETTINGS, *known]), option=name)
+            raise ConfigurationError(explain_unknown_name(name, [*index.RETRIEVER_SETTINGS, *known]), option=name)
     return retriever, engine
 
 

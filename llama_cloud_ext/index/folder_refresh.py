@@ -85,7 +85,7 @@ async def refresh_folder(
     Returns:
         What was done. Files that fail are in there and do not raise.
     """
-    present = await in_thread(_fingerprints, folder, list(leave_out))
+    present = await in_thread(fingerprints, folder, list(leave_out))
     known: dict[str, IndexFile] = {}
     stale: list[IndexFile] = []
     for file in await files.list_files(found, statuses=None, name_contains=None):
@@ -112,7 +112,16 @@ async def refresh_folder(
     return done
 
 
-def _fingerprints(folder: Path, leave_out: list[Path]) -> dict[str, str]:
+def fingerprints(folder: Path, leave_out: list[Path]) -> dict[str, str]:
+    """The files of a folder by their paths in it, each with the SHA-256 of its content. Blocking.
+
+    Args:
+        folder: The folder.
+        leave_out: Folders to pass over.
+
+    Raises:
+        SourceError: This is no folder.
+    """
     return {path.relative_to(folder).as_posix(): _sha256(path) for path in files_below(folder, leave_out)}
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.index import configuration, engines
-from llama_cloud_ext.index.connected import ARGUMENTS, refuse_unknown
+from llama_cloud_ext.index.connected import ARGUMENTS
 from llama_cloud_ext.index.document_methods import DocumentMethods
 from llama_cloud_ext.index.file_methods import FileMethods
 from llama_cloud_ext.index.ingestion import Awaited, wait_for_ingestion
-from llama_cloud_ext.index.retriever import LlamaCloudRetriever
+from llama_cloud_ext.index.named_index import refuse_unknown
+from llama_cloud_ext.index.retriever import SETTINGS, LlamaCloudRetriever
 from llama_cloud_ext.instrumentation import span
 from llama_cloud_ext.wire import pipelines
 from llama_cloud_ext.wire.io_loop import run, run_async
@@ -72,6 +73,8 @@ class LlamaCloudIndex(DocumentMethods, FileMethods):
             print(node.score, node.metadata["file_name"], node.metadata.get("page_number"))
         ```
     """
+
+    RETRIEVER_SETTINGS = SETTINGS
 
     # Creation
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.errors import ConfigurationError, NotFoundError
-from llama_cloud_ext.wire import io_loop, pipelines, projects
+from llama_cloud_ext.wire import indexes, io_loop, pipelines, projects
 from llama_cloud_ext.wire.transport import Connection, connection_for
 
 if TYPE_CHECKING:
@@ -18,6 +19,37 @@ if TYPE_CHECKING:
 DEFAULT_PROJECT = "Default"
 # A message lists so many names of what there is instead.
 _MOST_NAMES = 20
+
+
+@dataclass(frozen=True)
+class IndexKind:
+    """One of the two kinds of index that the service has.
+
+    Attributes:
+        owner: The class for it, as messages name it.
+        get: Reads the record of an index by its id.
+        named: Lists the records of a project's indexes, at least those of a name.
+    """
+
+    owner: str
+    get: Callable[[Connection, str], Awaitable[dict[str, Any]]]
+    named: Callable[[Connection, str | None], Awaitable[list[dict[str, Any]]]]
+
+
+async def _pipelines(connection: Connection, name: str | None) -> list[dict[str, Any]]:
+    return await pipelines.list_pipelines(connection, pipeline_name=name)
+
+
+async def _directory_indexes(connection: Connection, name: str | None) -> list[dict[str, Any]]:
+    # There is no filter by name.
+    return [record async for record in indexes.list_indexes(connection)]
+
+
+PIPELINES = IndexKind("LlamaCloudIndex", pipelines.get, _pipelines)
+"""Indexes of documents and files, which the service calls pipelines."""
+
+DIRECTORY_INDEXES = IndexKind("LlamaCloudDirectoryIndex", indexes.get, _directory_indexes)
+"""Indexes over directories."""
 
 
 async def find_project(settings: Settings, name: str | None) -> dict[str, Any]:
@@ -87,13 +119,23 @@ class FoundIndex:
 
     Attributes:
         settings: The connection, scoped to the index's project.
-        pipeline_id: The index's id; the service calls an index a pipeline.
-        pipeline: Its record, where it had to be read; None for an index given by id that nobody asked the record of.
+        index_id: The index's id.
+        record: Its record, where it had to be read; None for an index given by id that nobody asked the record of.
     """
 
     settings: Settings
-    pipeline_id: str
-    pipeline: dict[str, Any] | None = None
+    index_id: str
+    record: dict[str, Any] | None = None
+
+    @property
+    def pipeline_id(self) -> str:
+        """The id as the endpoints of pipelines call it."""
+        return self.index_id
+
+    @property
+    def pipeline(self) -> dict[str, Any] | None:
+        """The record as the endpoints of pipelines call it."""
+        return self.record
 
     @property
     def connection(self) -> Connection:
@@ -106,8 +148,9 @@ class IndexReference:
 
     Args:
         options: Where LlamaCloud is.
+        kind: Which kind of index it is.
         name: The index's name within the project; or None.
-        pipeline_id: The index's id; or None.
+        index_id: The index's id; or None.
         project_name: The project's name; None for the key's default project. Not asked for where a project id is set
             or the index is given by id.
 
@@ -119,19 +162,22 @@ class IndexReference:
         self,
         options: ConnectionOptions,
         *,
+        kind: IndexKind = PIPELINES,
         name: str | None = None,
-        pipeline_id: str | None = None,
+        index_id: str | None = None,
         project_name: str | None = None,
     ) -> None:
-        if bool(name) == bool(pipeline_id):
+        if bool(name) == bool(index_id):
             raise ConfigurationError(
-                "exactly one of name and id (or pipeline_id, index_id) says which index is meant",
+                f"exactly one of name and id (or {'pipeline_id, ' if kind is PIPELINES else ''}index_id) says which "
+                "index is meant",
                 option="name",
-                hint='Write LlamaCloudIndex("my-index") or LlamaCloudIndex(id="…").',
+                hint=f'Write {kind.owner}("my-index") or {kind.owner}(id="…").',
             )
         self.options = options
+        self.kind = kind
         self.name = name or None
-        self.pipeline_id = pipeline_id or None
+        self.index_id = index_id or None
         self.project_name = project_name
         self._found: FoundIndex | None = None
         self._project: dict[str, Any] | None = None
@@ -139,14 +185,14 @@ class IndexReference:
         self._search: tuple[asyncio.AbstractEventLoop, asyncio.Task[FoundIndex]] | None = None
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name or self.pipeline_id!r})"
+        return f"{type(self).__name__}({self.name or self.index_id!r})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_search": None}
 
-    def know(self, pipeline: dict[str, Any], settings: Settings) -> None:
+    def know(self, record: dict[str, Any], settings: Settings) -> None:
         """Take a record that the service just returned, which saves looking it up."""
-        self._found = FoundIndex(settings, str(pipeline["id"]), pipeline)
+        self._found = FoundIndex(settings, str(record["id"]), record)
 
     def forget(self) -> None:
         """Look it up anew at the next use: it was changed or deleted."""
@@ -155,7 +201,7 @@ class IndexReference:
     @property
     def known_record(self) -> dict[str, Any] | None:
         """The index's record, if it was read already; no request."""
-        return None if self._found is None else self._found.pipeline
+        return None if self._found is None else self._found.record
 
     async def project_settings(self) -> Settings:
         """The connection scoped to the project that a new index of this name belongs to. On the I/O loop."""
@@ -173,16 +219,16 @@ class IndexReference:
         """
         if self._found is not None:
             return self._found
-        if self.pipeline_id is not None:
-            return FoundIndex(self.options.settings(), self.pipeline_id)
+        if self.index_id is not None:
+            return FoundIndex(self.options.settings(), self.index_id)
         return await self._look_up()
 
     async def record(self) -> dict[str, Any]:
         """The index's record: its name, project, configuration and preset retrieval parameters. On the I/O loop."""
         found = await self.find()
-        if found.pipeline is None:
+        if found.record is None:
             found = await self._look_up()
-        return found.pipeline or {}
+        return found.record or {}
 
     async def project(self) -> dict[str, Any]:
         """The record of the index's project. On the I/O loop."""
@@ -201,33 +247,33 @@ class IndexReference:
 
     async def _looked_up(self) -> FoundIndex:
         settings = self.options.settings()
-        if self.pipeline_id is not None:
-            record = await pipelines.get(connection_for(settings), self.pipeline_id)
+        if self.index_id is not None:
+            record = await self.kind.get(connection_for(settings), self.index_id)
         else:
             settings = await self.project_settings()
             record = await self._of_name(connection_for(settings))
         if settings.project_id is None and record.get("project_id"):
             settings = settings.scoped(project_id=str(record["project_id"]))
-        self._found = FoundIndex(settings, str(record.get("id") or self.pipeline_id), record)
+        self._found = FoundIndex(settings, str(record.get("id") or self.index_id), record)
         return self._found
 
     async def _of_name(self, connection: Connection) -> dict[str, Any]:
-        known = await pipelines.list_pipelines(connection, pipeline_name=self.name)
-        found = [pipeline for pipeline in known if pipeline.get("name") == self.name]
+        known = await self.kind.named(connection, self.name)
+        found = [record for record in known if record.get("name") == self.name]
         if len(found) == 1:
             return found[0]
         if found:
-            ids = ", ".join(str(pipeline.get("id")) for pipeline in found)
+            ids = ", ".join(str(record.get("id")) for record in found)
             raise ConfigurationError(
                 f"there are {len(found)} indexes {self.name!r}: {ids}", option="name", hint="Pass id= instead of name=."
             )
-        others = {str(pipeline.get("name")) for pipeline in await pipelines.list_pipelines(connection)}
+        others = {str(record.get("name")) for record in await self.kind.named(connection, None)}
         raise NotFoundError(
             f"{self.options.settings().host} has no index {self.name!r} in "
             f"{f'project {self.project_name!r}' if self.project_name else 'this project'}; "
             f"there are: {', '.join(map(repr, sorted(others)[:_MOST_NAMES])) or 'none'}"
             f"{f' and {len(others) - _MOST_NAMES} more' if len(others) > _MOST_NAMES else ''}",
             status=404,
-            hint="Create it with LlamaCloudIndex.create_index(…) or from_documents(…); "
+            hint=f"Create it with {self.kind.owner}.create_index(…) or from_documents(…); "
             "project_name= or project_id= says where it is.",
         )

@@ -9,7 +9,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.index.connection import connection_options, index_reference
+from llama_cloud_ext.index.connection import connection_of, connection_options, index_reference
 from llama_cloud_ext.index.filters import search_filters
 from llama_cloud_ext.index.retrieval import retrieve
 from llama_cloud_ext.wire.io_loop import run, run_async
@@ -127,7 +127,7 @@ class LlamaCloudRetriever(BaseRetriever):
         """Check the settings; nothing is sent yet."""
         self._body = _body(
             {
-                "dense_similarity_top_k": _either(
+                "dense_similarity_top_k": either(
                     "dense_similarity_top_k", dense_similarity_top_k, "similarity_top_k", similarity_top_k
                 ),
                 "dense_similarity_cutoff": dense_similarity_cutoff,
@@ -166,12 +166,8 @@ class LlamaCloudRetriever(BaseRetriever):
         Raises:
             ConfigurationError: A setting is unknown or has a value that cannot work.
         """
-        given = reference.options
-        connection = {name: getattr(given, name) for name in type(given).model_fields}
-        for name in settings:
-            if name in connection:
-                raise ConfigurationError("belongs to the index, which has it already", option=name)
-        retriever = cls(reference.name, pipeline_id=reference.pipeline_id, **connection, **settings)
+        connection = connection_of(reference, settings)
+        retriever = cls(reference.name, pipeline_id=reference.index_id, **connection, **settings)
         retriever._reference = reference
         return retriever
 
@@ -182,7 +178,7 @@ class LlamaCloudRetriever(BaseRetriever):
 
     def __repr__(self) -> str:
         settings = "".join(f", {name}={value!r}" for name, value in self._body.items())
-        return f"{type(self).__name__}({self._reference.name or self._reference.pipeline_id!r}{settings})"
+        return f"{type(self).__name__}({self._reference.name or self._reference.index_id!r}{settings})"
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return run(retrieve, self._reference, query_bundle.query_str, self._body)
@@ -201,7 +197,12 @@ def _body(settings: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _either(option: str, value: Any, alias: str, other: Any) -> Any:
+def either(option: str, value: Any, alias: str, other: Any) -> Any:
+    """The value of an option that has two names.
+
+    Raises:
+        ConfigurationError: Both are given, and differ.
+    """
     if value is not None and other is not None and value != other:
         raise ConfigurationError(f"{option}={value!r} and {alias}={other!r} mean the same", option=alias)
     return other if value is None else value

@@ -18,8 +18,8 @@ _SHOWN = ("table-and-pictures.pdf", "r-datasets-tables.pdf", "latex-lorem.pdf")
 def reader_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder for whoever tries the examples without an account.
 
-    It has ./report.pdf, ./invoice.pdf, both in ./data, too, ./data/letter.pdf, ./data/resume.pdf and others for the examples of users, ./tests/data for
-    those of developers.
+    It has ./report.pdf and ./invoice.pdf, both in ./data, too, ./data/letter.pdf, ./data/resume.pdf and others for the
+    examples of users, ./tests/data for those of developers.
     """
     data = tmp_path / "data"
     data.mkdir()

@@ -86,7 +86,7 @@ def call(spec: LlamaExtractToolSpec, name: str, **arguments: Any) -> ToolOutput:
 def test_each_schema_is_a_tool_in_the_format_of_openai(spec: LlamaExtractToolSpec) -> None:
     """Ensure names, descriptions and arguments are what function calling takes."""
     tools = {tool.metadata.name: tool.metadata.to_openai_tool() for tool in spec.to_tool_list()}
-    assert list(tools) == ["extract_invoice", "extract_person", "read_document", "list_documents"]
+    assert list(tools) == ["extract_invoice", "extract_person", "parse_document", "list_documents"]
     for name, tool in tools.items():
         function = tool["function"]
         assert tool["type"] == "function"
@@ -177,7 +177,7 @@ def test_the_same_document_is_paid_for_once(spec: LlamaExtractToolSpec, folder: 
 
 def test_what_was_read_is_not_parsed_again(spec: LlamaExtractToolSpec, address: str) -> None:
     """Ensure an extraction starts from the parse job of a document that the agent has read before."""
-    text = call(spec, "read_document", document="translation.pdf").content
+    text = call(spec, "parse_document", document="translation.pdf").content
     assert text.startswith("[page 1]")
     assert "BLT-0921" in text
     result = call(spec, "extract_invoice", document="translation.pdf").raw_output
@@ -188,12 +188,12 @@ def test_long_documents_are_read_in_parts(tmp_path: Path, address: str) -> None:
     """Ensure what does not fit into one answer says where to go on, and pages can be asked for."""
     (tmp_path / "long.txt").write_text("\n".join(f"Line {number} of the text." for number in range(1400)))
     spec = LlamaExtractToolSpec({}, roots=tmp_path, base_url=address)
-    first = call(spec, "read_document", document="long.txt").content
+    first = call(spec, "parse_document", document="long.txt").content
     offset = int(re.findall(r"go on with offset=(\d+)\]$", first)[0])
-    second = call(spec, "read_document", document="long.txt", offset=offset).content
+    second = call(spec, "parse_document", document="long.txt", offset=offset).content
     assert "Line 0 of" in first
     assert "Line 1399 of" in first.rsplit("[", 1)[0] + second
-    output = call(spec, "read_document", document="long.txt", page=999)
+    output = call(spec, "parse_document", document="long.txt", page=999)
     assert output.is_error
     assert "has no page 999" in output.content
 
@@ -213,7 +213,7 @@ def test_two_roots_keep_their_files_apart(folder: Path, tmp_path: Path, address:
     spec = LlamaExtractToolSpec({}, roots=[folder, other], base_url=address)
     names = call(spec, "list_documents").content.splitlines()
     assert names == ["papers/march/letter.txt", "papers/translation.pdf", "papers-2/translation.pdf"]
-    assert "BLT-0921" in call(spec, "read_document", document="papers-2/translation.pdf").content
+    assert "BLT-0921" in call(spec, "parse_document", document="papers-2/translation.pdf").content
 
 
 # What it does not get
@@ -248,7 +248,7 @@ def escapes(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("tool", ["extract_invoice", "read_document"])
+@pytest.mark.parametrize("tool", ["extract_invoice", "parse_document"])
 def test_no_way_leads_out_of_the_roots(spec: LlamaExtractToolSpec, folder: Path, tool: str) -> None:
     """Ensure every way out is a readable error, without the content, a traceback, or a word on what is outside."""
     for kind, document in escapes(folder).items():
@@ -263,8 +263,8 @@ def test_no_way_leads_out_of_the_roots(spec: LlamaExtractToolSpec, folder: Path,
 
 def test_whether_there_is_a_file_outside_cannot_be_asked(spec: LlamaExtractToolSpec, folder: Path) -> None:
     """Ensure a file that exists outside and one that does not are refused in the same words."""
-    there = call(spec, "read_document", document="../secret.txt").content
-    not_there = call(spec, "read_document", document="../sekret.txt").content
+    there = call(spec, "parse_document", document="../secret.txt").content
+    not_there = call(spec, "parse_document", document="../sekret.txt").content
     assert there.replace("secret", "x") == not_there.replace("sekret", "x")
 
 

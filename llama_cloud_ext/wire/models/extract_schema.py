@@ -1,10 +1,12 @@
 """What the service takes as the JSON schema of an extraction, checked before anything is uploaded.
 
 Facts: https://developers.llamaindex.ai/llamaparse/extract/guides/schema_design/ and
-https://developers.llamaindex.ai/llamaparse/general/limitations/ for the limits (7 levels; the older seed says 5), the
-root, defaults, and how a field is marked as one that may be missing. They give no list of keywords. Those that only
-format or bound a value (`format`, `pattern`, `minimum` …) are "not supported", yet stand in the schemas of the SDK's
-own examples: they pass here, and nobody heeds them. What would change the shape of the data is refused.
+https://developers.llamaindex.ai/llamaparse/general/limitations/ for the limits, the root, defaults, and how a field is
+marked as one that may be missing; the size as JSON is in
+https://developers.llamaindex.ai/typescript/cloud/llamaextract/features/schema_design alone. Older guides have 5 levels,
+and none says what a level is: here, an object within an object, which refuses the least. There is no list of keywords.
+Those that only format or bound a value (`format`, `pattern`, `minimum` …) are "not supported", yet stand in the schemas
+of the SDK's own examples: they pass here, and nobody heeds them. What would change the shape of the data is refused.
 """
 
 from __future__ import annotations
