@@ -166,7 +166,7 @@ class _Reader:
             read = read_value(pair.value, field, self._conventions)
             if read is None and pair.position == "under a heading" and sort == "text":
                 read = ReadValue(pair.value, pair.value, 0.8) if len(pair.value) <= LONGEST_PARAGRAPH else None
-            if read is not None:
+            if read is not None and (pair.position != "after" or pair.value.startswith(read.text)):
                 found.append(_Candidate(field, pair, read, score * read.quality))
         return found
 
