@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from llama_cloud_ext.extract.job import ExtractJob
     from llama_cloud_ext.extract.job_info import ExtractJobInfo
     from llama_cloud_ext.extract.legacy_config import ChunkMode, ExtractMode, ExtractTarget
+    from llama_cloud_ext.extract.node_metadata import LlamaExtractMetadata
     from llama_cloud_ext.extract.result import ExtractResult
+    from llama_cloud_ext.extract.tools import LlamaExtractToolSpec
     from llama_cloud_ext.index.composite_retriever import LlamaCloudCompositeRetriever
     from llama_cloud_ext.index.directory_answers import FileAttachment, FoundFile, GrepMatch
     from llama_cloud_ext.index.directory_files import DirectoryFile
@@ -106,6 +108,8 @@ _HOME = {
     "ExtractTarget": "extract.legacy_config",
     "ExtractionAgent": "extract.agents",
     "LlamaExtract": "extract.extractor",
+    "LlamaExtractMetadata": "extract.node_metadata",
+    "LlamaExtractToolSpec": "extract.tools",
     "SourceText": "extract.inputs",
     "AgenticOptions": "wire.models.parse_groups",
     "CropBox": "wire.models.parse_groups",
@@ -166,6 +170,8 @@ __all__ = [
     "LlamaCloudIndex",
     "LlamaCloudRetriever",
     "LlamaExtract",
+    "LlamaExtractMetadata",
+    "LlamaExtractToolSpec",
     "LlamaParseReader",
     "NotFoundError",
     "OutputOptions",

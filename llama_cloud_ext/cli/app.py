@@ -9,11 +9,12 @@ import typer
 
 from llama_cloud_ext.cli import index, jobs
 from llama_cloud_ext.cli.ask import ask
+from llama_cloud_ext.cli.extract import extract
 from llama_cloud_ext.cli.parse import parse
 from llama_cloud_ext.cli.serve import serve
 
 app = typer.Typer(
-    help="Parse files, index them and ask them, with LlamaCloud or on this machine.",
+    help="Parse files, extract from them, index them and ask them, with LlamaCloud or on this machine.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(ask)
 app.command()(parse)
+app.command()(extract)
 app.command()(index.retrieve)
 app.command()(serve)
 app.add_typer(index.app, name="index")
@@ -39,4 +41,4 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Parse files, index them and ask them, with LlamaCloud or on this machine."""
+    """Parse files, extract from them, index them and ask them, with LlamaCloud or on this machine."""

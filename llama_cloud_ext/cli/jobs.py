@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from llama_cloud_ext.cli.inputs import Input
-from llama_cloud_ext.cli.outputs import Format, OutputFolder, Sink, StandardOutput
+from llama_cloud_ext.cli.outputs import Format, parse_sink
 from llama_cloud_ext.cli.service import LocalFolder, exit_codes, reader
-from llama_cloud_ext.errors import ConfigurationError
 
 app = typer.Typer(help="Look at parse jobs, fetch their results, cancel them.", no_args_is_help=True)
 
@@ -58,13 +57,8 @@ def result(
 ) -> None:
     """Wait for a job and print its content."""
     with exit_codes():
-        if (tables or images) and out is None:
-            raise ConfigurationError(f"--{'tables' if tables else 'images'} writes files", hint="Add --out DIR.")
+        sink = parse_sink([Input(b"", job_id, PurePath(job_id))], form, out, tables=tables, images=images)
         outcome = reader(local, images=["screenshot", "embedded"] if images else None).get_result(job_id)
-        given = [Input(b"", job_id, PurePath(job_id))]
-        sink: Sink = (
-            StandardOutput(given, form) if out is None else OutputFolder(out, given, form, tables=tables, images=images)
-        )
         sink.take(0, outcome)
 
 

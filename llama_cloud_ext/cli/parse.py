@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llama_cloud_ext.cli.inputs import Input, expand
-from llama_cloud_ext.cli.outputs import Format, OutputFolder, Sink, StandardOutput
+from llama_cloud_ext.cli.many_files import work_on_all
+from llama_cloud_ext.cli.outputs import Format, parse_sink
 from llama_cloud_ext.cli.service import LocalFolder, exit_codes, reader
-from llama_cloud_ext.errors import ConfigurationError, FailedItem, LlamaCloudError
+from llama_cloud_ext.errors import FailedItem
 
 if TYPE_CHECKING:
-    from llama_cloud_ext.parse.reader import LlamaParseReader
     from llama_cloud_ext.parse.result import ParseResult
 
 
@@ -59,8 +58,6 @@ def parse(
     results are there all the same.
     """
     with exit_codes():
-        if (tables or images) and out is None:
-            raise ConfigurationError(f"--{'tables' if tables else 'images'} writes files", hint="Add --out DIR.")
         form = form or (Format.TEXT if tier == "fast" else Format.MARKDOWN)
         parser = reader(
             local,
@@ -71,58 +68,14 @@ def parse(
             result_type={Format.MARKDOWN: "markdown", Format.TEXT: "text"}.get(form),
         )
         inputs = expand(files, leave_out=[folder for folder in (out, local) if folder is not None])
-        sink: Sink = (
-            StandardOutput(inputs, form)
-            if out is None
-            else OutputFolder(out, inputs, form, tables=tables, images=images)
+        sink = parse_sink(inputs, form, out, tables=tables, images=images)
+
+        async def work(given: Input) -> ParseResult | FailedItem:
+            result: ParseResult | FailedItem = await parser.aparse(given.file)
+            return result
+
+        failed = asyncio.run(
+            work_on_all(inputs, work, sink, lambda result: f"{len(result.pages)} page(s)", quiet=quiet)
         )
-        failed = asyncio.run(_parse_all(parser, inputs, sink, quiet=quiet))
     if failed:
         raise typer.Exit(1)
-
-
-async def _parse_all(parser: LlamaParseReader, inputs: Sequence[Input], sink: Sink, *, quiet: bool) -> int:
-    """Parse all inputs at once, hand each result on as soon as it is there; the number of those that failed."""
-    failed = done = 0
-    async for index, outcome in _outcomes(parser, inputs):
-        done += 1
-        label = inputs[index].label
-        if isinstance(outcome, FailedItem):
-            problem: Exception | None = outcome.error
-        else:
-            problem = _hand_over(outcome, index, sink)
-            if problem is None and not quiet:
-                typer.echo(f"[{done}/{len(inputs)}] {label}: {len(outcome.pages)} page(s)", err=True)
-        if problem is not None:
-            failed += 1
-            sink.skip(index)
-            typer.echo(f"error: {FailedItem(label, problem)}", err=True)
-    if failed and len(inputs) > 1:
-        typer.echo(f"{failed} of {len(inputs)} files failed", err=True)
-    return failed
-
-
-def _hand_over(result: ParseResult, index: int, sink: Sink) -> Exception | None:
-    """Print or write one result; what was in the way, as a full disk or a lost download, fails this file only."""
-    try:
-        sink.take(index, result)
-    except BrokenPipeError:
-        raise  # whoever reads the output has enough: nothing more is wanted
-    except (LlamaCloudError, OSError) as error:
-        return error
-    return None
-
-
-async def _outcomes(
-    parser: LlamaParseReader, inputs: Sequence[Input]
-) -> AsyncIterator[tuple[int, ParseResult | FailedItem]]:
-    async def parse_one(index: int) -> tuple[int, ParseResult | FailedItem]:
-        return index, await parser.aparse(inputs[index].file)
-
-    tasks = [asyncio.create_task(parse_one(index)) for index in range(len(inputs))]
-    try:
-        for next_one in asyncio.as_completed(tasks):
-            yield await next_one
-    finally:
-        for task in tasks:
-            task.cancel()

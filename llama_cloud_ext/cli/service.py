@@ -65,19 +65,16 @@ def connection(local: Path | None) -> dict[str, Any]:
     return {} if base_url is None else {"base_url": base_url}
 
 
-def component(place: str, option: str) -> Any:
-    """A LlamaIndex component that a command line names.
+def attribute(place: str, option: str, *, hint: str) -> Any:
+    """What a command line names.
 
     Args:
-        place: "package.module:name"; a class or function is called without arguments. Modules of the current folder
-            are found, too.
+        place: "package.module:name". Modules of the current folder are found, too.
         option: The option that names it, for messages.
-
-    Returns:
-        The component.
+        hint: How to name such a thing.
 
     Raises:
-        ConfigurationError: There is nothing of that name, or making it failed.
+        ConfigurationError: There is nothing of that name.
     """
     import sys
     from importlib import import_module
@@ -87,14 +84,34 @@ def component(place: str, option: str) -> Any:
         sys.path.append(str(Path.cwd()))
     module, _, name = place.partition(":")
     try:
-        found = getattr(import_module(module), name)
-        return found() if isinstance(found, type | FunctionType) else found
+        return getattr(import_module(module), name)
     except Exception as error:  # whatever somebody else's module does at its start
-        raise ConfigurationError(
-            f"{place} cannot be used: {type(error).__name__}: {error}",
-            option=option,
-            hint="Name a LlamaIndex component, or its class, as package.module:name.",
-        ) from error
+        raise _unusable(place, error, option, hint) from error
+
+
+def component(place: str, option: str) -> Any:
+    """A LlamaIndex component that a command line names.
+
+    Args:
+        place: "package.module:name"; a class or function is called without arguments.
+        option: The option that names it, for messages.
+
+    Returns:
+        The component.
+
+    Raises:
+        ConfigurationError: There is nothing of that name, or making it failed.
+    """
+    hint = "Name a LlamaIndex component, or its class, as package.module:name."
+    found = attribute(place, option, hint=hint)
+    try:
+        return found() if isinstance(found, type | FunctionType) else found
+    except Exception as error:  # whatever somebody else's class does
+        raise _unusable(place, error, option, hint) from error
+
+
+def _unusable(place: str, error: Exception, option: str, hint: str) -> ConfigurationError:
+    return ConfigurationError(f"{place} cannot be used: {type(error).__name__}: {error}", option=option, hint=hint)
 
 
 def reader(local: Path | None, **options: Any) -> LlamaParseReader:

@@ -5,6 +5,7 @@ Extract v2 calls them configurations, of product type `extract_v2`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ from llama_cloud_ext.wire.transport import connection_for
 
 if TYPE_CHECKING:
     from llama_cloud_ext.extract.extractor import LlamaExtract
+
+logger = logging.getLogger(__name__)
 
 
 class ExtractionAgent:
@@ -68,7 +71,7 @@ class ExtractionAgent:
         self._extractor = extractor
         self._take(record)
         if schema is not None:
-            self._schema = schema
+            self._read_into(schema)
 
     def _take(self, record: Mapping[str, Any]) -> None:
         """Be what the service has."""
@@ -77,6 +80,10 @@ class ExtractionAgent:
         saved = as_mapping(parameters.get("data_schema"))
         self._schema = DataSchema(str(saved.get("title") or record.get("name") or "data"), saved)
         self._config = answered(ExtractConfig, parameters)
+
+    def _read_into(self, schema: DataSchema) -> None:
+        """Read results into a class; what is extracted stays as saved, in whatever way the service writes it."""
+        self._schema = DataSchema(schema.name, self._schema.json_schema or schema.json_schema, schema.model)
 
     @property
     def id(self) -> str:
@@ -255,7 +262,7 @@ class ExtractionAgent:
         record = await configurations.update(connection, self.id, parameters=self._parameters())
         schema = self._schema
         self._take({**self._record, **record})
-        self._schema = schema
+        self._read_into(schema)
 
     def __repr__(self) -> str:
         return f"ExtractionAgent({self.name!r}, id={self.id!r}, schema={self._schema.name})"
@@ -279,9 +286,7 @@ async def create(
     connection = connection_for(extractor.settings())
     existing = await find_by_name(connection, name)
     if existing is not None and exist_ok:
-        agent = ExtractionAgent(extractor, existing)
-        # Its own schema decides; the class reads what comes of it, if it is the same.
-        return ExtractionAgent(extractor, existing, schema) if agent.data_schema == schema.json_schema else agent
+        return _existing(extractor, existing, schema)
     if existing is not None:
         raise ConflictError(
             f"there is an extract configuration named {name!r} already, {existing.get('id')}",
@@ -291,6 +296,21 @@ async def create(
         )
     record = await configurations.upsert(connection, name, _parameters(schema, settled))
     return ExtractionAgent(extractor, record, schema)
+
+
+def _existing(extractor: LlamaExtract, record: Mapping[str, Any], schema: DataSchema) -> ExtractionAgent:
+    """An agent that was there before: its own schema decides what is extracted, and the class reads it if it can."""
+    agent = ExtractionAgent(extractor, record)
+    saved, given = (as_mapping(one.get("properties")) for one in (agent.data_schema, schema.json_schema))
+    if saved.keys() == given.keys():
+        return ExtractionAgent(extractor, record, schema)
+    logger.warning(
+        "the extract configuration %r extracts %s, not what %s has: results stay dictionaries",
+        agent.name,
+        ", ".join(saved) or "nothing",
+        schema.name,
+    )
+    return agent
 
 
 async def get(

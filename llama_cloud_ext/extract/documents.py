@@ -75,10 +75,6 @@ def _lines(value: Any, indent: str = "") -> Iterator[str]:
             yield f"{indent}{label}{colon} {shown}"
 
 
-def _is_nested(value: Any) -> bool:
-    return isinstance(value, (Mapping, list))
-
-
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"

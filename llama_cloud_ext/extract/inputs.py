@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError
@@ -14,9 +15,11 @@ from llama_cloud_ext.parse.job import ParseJob
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.wire.inputs import ExtraInfo, Input, sort_out
 from llama_cloud_ext.wire.io_loop import in_thread
+from llama_cloud_ext.wire.source_names import choose_name
 from llama_cloud_ext.wire.sources import FileInput, Source
 
 _FILE_ID = re.compile(r"dfl-[0-9A-Za-z-]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_PARSE_JOB = "parse-job"
 _PARSE_JOB_ID = re.compile(r"pjb-[0-9A-Za-z-]+", re.ASCII)
 
 
@@ -79,6 +82,7 @@ class ExtractSource:
         source: What is uploaded; None where the service has it already.
         file_input: The id of a file or parse job that the service has.
         parse_job: The parse job to wait for first.
+        is_parse_job: Whether `file_input` is a parse job.
     """
 
     label: str
@@ -86,6 +90,7 @@ class ExtractSource:
     source: Source | None = None
     file_input: str | None = None
     parse_job: ParseJob | None = None
+    is_parse_job: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,12 +115,16 @@ class ExtractInput:
             return self._parsed(self.given)
         if isinstance(self.given, ParseJob):
             identity = self._identity(self.given.source)
-            return ExtractSource(self.label, identity, file_input=self.given.job_id, parse_job=self.given)
+            return ExtractSource(
+                self.label, identity, file_input=self.given.job_id, parse_job=self.given, is_parse_job=True
+            )
         kind = _kind_of_id(self.given) if isinstance(self.given, str) and self.fs is None else None
         if isinstance(self.given, str) and kind and not await in_thread(os.path.exists, self.given):
             identity = self._identity(SourceIdentity(name=self.given, identity=f"{kind}:{self.given}"))
-            return ExtractSource(self.given, identity, file_input=self.given)
+            return ExtractSource(self.given, identity, file_input=self.given, is_parse_job=kind == _PARSE_JOB)
         source = await self._input().resolve()
+        if isinstance(self.given, SourceText) and self.given.filename:
+            source = replace(source, name=_name(self.given.filename, source.name))
         return ExtractSource(source.label, SourceIdentity.of(source), source=source)
 
     def _parsed(self, result: ParseResult) -> ExtractSource:
@@ -124,7 +133,7 @@ class ExtractInput:
                 "this parse result does not know its job, and the service extracts from parse jobs",
                 hint="Extract from the file itself.",
             )
-        return ExtractSource(self.label, self._identity(result.source), file_input=result.job_id)
+        return ExtractSource(self.label, self._identity(result.source), file_input=result.job_id, is_parse_job=True)
 
     def _identity(self, identity: SourceIdentity) -> SourceIdentity:
         info = {**identity.extra_info, **(self.extra_info or {})}
@@ -156,7 +165,12 @@ def sort_out_inputs(
     return [ExtractInput(item.file, item.index, item.extra_info, item.fs) for item in inputs], one or single
 
 
+def _name(chosen: str, own: str) -> str:
+    """The name that was chosen for a file, with the suffix of its own where it has none."""
+    return choose_name([chosen], lambda: PurePosixPath(own).suffix or None) or own
+
+
 def _kind_of_id(text: str) -> str | None:
     if _PARSE_JOB_ID.fullmatch(text):
-        return "parse-job"
+        return _PARSE_JOB
     return "file-id" if _FILE_ID.fullmatch(text) else None

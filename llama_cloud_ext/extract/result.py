@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from pydantic_core import SchemaSerializer, core_schema
+
 from llama_cloud_ext.errors import ExtractValidationError
 from llama_cloud_ext.extract.data_schema import DataSchema
 from llama_cloud_ext.extract.documents import object_documents
@@ -168,6 +170,14 @@ class ExtractResult(StoredResponse, Generic[T]):
     def __repr__(self) -> str:
         objects = f", {len(self.extracted)} objects" if isinstance(self.extracted, list) else ""
         return f"ExtractResult({self.schema.name} of {self.source.name!r}, job={self.job_id!r}{objects})"
+
+
+# Agents keep what tools gave them in their context, which LlamaIndex serialises as JSON: pydantic is told how.
+ExtractResult.__pydantic_serializer__ = SchemaSerializer(  # type: ignore[attr-defined]  # looked for by pydantic alone
+    core_schema.any_schema(
+        serialization=core_schema.plain_serializer_function_ser_schema(lambda result: result.to_dict())
+    )
+)
 
 
 def _rebuild(response: dict[str, Any], source: SourceIdentity, schema: DataSchema) -> ExtractResult[Any]:

@@ -37,10 +37,6 @@ class ExtractRequest:
     body: dict[str, Any]
     schema: DataSchema | None
 
-    def asks_for(self, option: str) -> bool:
-        """Whether an option was switched on in this request itself."""
-        return bool((self.body.get("configuration") or {}).get(option))
-
 
 class ExtractRunner:
     """One call of an extractor, with the options that it had when the call began.
@@ -117,7 +113,9 @@ class ExtractRunner:
             "confidence_scores": any(field.confidence is not None for field in found),
         }
         for option, came in there.items():
-            if found and not came and self._request.asks_for(option) and option not in self._warned:
+            # The record says it of a saved configuration, too.
+            asked = self._request.body.get("configuration") or result.job.configuration
+            if found and not came and asked.get(option) and option not in self._warned:
                 self._warned.add(option)
                 logger.warning(
                     "%s=True was asked for, and job %s for %s came without: tier and version decide on it",

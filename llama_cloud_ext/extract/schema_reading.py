@@ -79,7 +79,7 @@ class _Reading:
         kind = schema.get("type")
         if isinstance(value, Mapping):
             return self._fields(value, schema, path) if kind == "object" else value
-        if isinstance(value, list):
+        if isinstance(value, list) and kind == "array":
             return [self.fit(item, _item_schema(schema, place), f"{path}[{place}]") for place, item in enumerate(value)]
         if kind == "string":
             return self._text(value, schema, path)

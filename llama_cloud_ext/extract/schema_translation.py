@@ -101,11 +101,11 @@ class _Translation:
     def _array(self, node: Mapping[str, Any], path: str) -> dict[str, Any]:
         at = f"{path}[]"
         positions = node.get("prefixItems")
-        if positions is None:
+        if not positions:
             return {"type": "array", "items": self.schema(node.get("items", {}), at)}
         items = [self.schema(position, at) for position in positions]
         names = [str(position.get("title", "")).removeprefix(UNTITLED) for position in positions]
-        if not items or any(_untitled(item) != _untitled(items[0]) for item in items):
+        if any(_untitled(item) != _untitled(items[0]) for item in items):
             return self._refuse(path, "is a tuple of different types", "Use a model with a named field for each item.")
         order = f"In this order: {listed(names)}." if all(names) else None
         return {"type": "array", "items": _untitled(items[0])} | ({"description": order} if order else {})

@@ -42,6 +42,12 @@ async def generate(
     file_id: str | None = None
     if file is not None:
         source = await ExtractInput(file, 0, None, fs).resolve()
+        if source.is_parse_job:
+            raise ConfigurationError(
+                "a schema is made from a file, not from what a parse job made of one",
+                option="file",
+                hint="Pass the file itself, or the id of its upload.",
+            )
         file_id = source.file_input
         if source.source is not None:
             file_id = uploaded = await pipeline.upload(source.source)

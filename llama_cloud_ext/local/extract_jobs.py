@@ -75,9 +75,8 @@ class ExtractJobs(JobTable[ExtractJobRecord]):
         """
 
         def work(connection: sqlite3.Connection) -> ExtractJobRecord:
-            parsing, key = new.parsing, None
+            parsing = new.parsing
             if isinstance(parsing, NewParsing):
-                key = parsing.key
                 parsing = self._parsing(connection, parsing)
             return self.insert(
                 connection,
@@ -88,7 +87,6 @@ class ExtractJobs(JobTable[ExtractJobRecord]):
                 file_input=new.file_input,
                 document_input_type=new.document_input_type,
                 parse_job_id=parsing,
-                parse_key=key,
                 options_not_applied=json.dumps(new.options_not_applied),
             )
 
@@ -100,15 +98,14 @@ class ExtractJobs(JobTable[ExtractJobRecord]):
 
     def _parsing(self, connection: sqlite3.Connection, new: NewParsing) -> str:
         row = connection.execute(
-            "SELECT jobs.id FROM extract_jobs JOIN jobs ON jobs.id = extract_jobs.parse_job_id "
-            "WHERE extract_jobs.parse_key = ? AND jobs.status IN (?, ?, ?) ORDER BY extract_jobs.sequence DESC LIMIT 1",
+            "SELECT jobs.id FROM parsings JOIN jobs ON jobs.id = parsings.parse_job_id "
+            "WHERE parsings.key = ? AND jobs.status IN (?, ?, ?)",
             (new.key, COMPLETED, *UNFINISHED),
         ).fetchone()
-        return (
-            row[0]
-            if row is not None
-            else self._parse_jobs.insert(connection, new.job_id, new.name, new.configuration).id
-        )
+        if row is not None:
+            return str(row["id"])
+        connection.execute("INSERT OR REPLACE INTO parsings (key, parse_job_id) VALUES (?, ?)", (new.key, new.job_id))
+        return self._parse_jobs.insert(connection, new.job_id, new.name, new.configuration).id
 
     def abandon_parsing(self, parse_job_id: str) -> Future[bool]:
         """Cancel a parse job that was made for extractions, when none of them waits for it any more."""

@@ -44,6 +44,9 @@ EXPAND = (*EXPAND_IN_LIST, "usage")
 STATUSES_KNOWN = (*STATUSES, "THROTTLED")
 """Statuses to filter by; THROTTLED is one of the service's that no job has here."""
 
+NOT_APPLIED = ("advanced_citations", "tier", "version")
+"""Options about models of the service, which has others than this machine."""
+
 CREDITS = {"credits": 0.0, "extract_credits": 0.0, "parse_credits": 0.0}
 """What anything costs on one's own machine."""
 
@@ -224,13 +227,16 @@ def _job(
     outcome, configuration = job.outcome, job.configuration
     completed = job.status == COMPLETED
     asked = configuration.get("cite_sources") or configuration.get("confidence_scores")
+    # What turbo parses is nobody's to use, as it has no parse output with the service.
+    hidden = configuration.get("tier") == "turbo" and job.document_input_type == FILE
     metadata = {
         "field_metadata": outcome.get("field_metadata"),
-        "parse_job_id": job.parse_job_id,
-        "parse_tier": parse_tier,
+        "parse_job_id": None if hidden else job.parse_job_id,
+        "parse_tier": None if hidden else parse_tier,
     }
     notes = {**outcome.get("notes", {})}
-    if ignored := json.loads(job.options_not_applied):
+    ignored = [*json.loads(job.options_not_applied), *(name for name in NOT_APPLIED if configuration.get(name))]
+    if ignored:
         notes["options_not_applied"] = sorted({*notes.get("options_not_applied", ()), *ignored})
     usage = {"num_pages_extracted": outcome.get("pages"), "num_pages_billed": 0} if completed else None
     return {
@@ -243,7 +249,7 @@ def _job(
         "error_message": job.error_message,
         "extract_result": outcome.get("data"),
         "extract_metadata": metadata if "extract_metadata" in expand or (completed and asked) else None,
-        "metadata": {"usage": usage, **notes},
+        "metadata": {"usage": usage, **notes} if completed or notes else None,
         "usage": CREDITS if "usage" in expand else None,
         "created_at": job.created_at,
         "updated_at": job.updated_at,

@@ -24,7 +24,6 @@ TABLES: tuple[str, ...] = (
         file_input TEXT NOT NULL,
         document_input_type TEXT NOT NULL,
         parse_job_id TEXT NOT NULL,
-        parse_key TEXT,
         result_key TEXT,
         options_not_applied TEXT NOT NULL,
         result TEXT,
@@ -37,8 +36,8 @@ TABLES: tuple[str, ...] = (
     )""",
     "CREATE INDEX extract_jobs_by_status ON extract_jobs (status, sequence)",
     "CREATE INDEX extract_jobs_by_creation ON extract_jobs (created_at)",
-    "CREATE INDEX extract_jobs_by_parsing ON extract_jobs (parse_key, sequence)",
     "CREATE INDEX extract_jobs_by_result ON extract_jobs (result_key, sequence)",
+    "CREATE TABLE parsings (key TEXT PRIMARY KEY, parse_job_id TEXT NOT NULL)",
     "CREATE INDEX extract_jobs_by_parse_job ON extract_jobs (parse_job_id)",
 )
 """A migration of the database."""

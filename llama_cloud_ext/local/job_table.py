@@ -188,7 +188,7 @@ class JobQueue(Generic[J]):
         )
 
     def claim(self, lease: float, *, gone: Sequence[str] = (), alive: Sequence[str] = ()) -> Future[J | None]:
-        """Take the oldest job that waits, or whose owner is gone; it is then RUNNING and owned.
+        """Take a job whose owner is gone, else the oldest that waits; it is then RUNNING and owned.
 
         Args:
             lease: Seconds until the claim expires unless it is renewed.
@@ -196,22 +196,31 @@ class JobQueue(Generic[J]):
             alive: Owners known to live.
         """
         lease_ended, ends = work_leases.expired(gone=gone, alive=alive)
-        # Asking with a read first keeps idle polling from taking the write lock.
-        waiting = (
-            f"SELECT id FROM {self._table} WHERE (status = 'PENDING'{self._ready}) "  # noqa: S608 - the parts are ours, values are bound
-            f"OR (status = 'RUNNING' AND {lease_ended}) ORDER BY sequence LIMIT 1"
-        )
+        # Two questions, each of which an index answers; with OR, SQLite would go through all jobs that there ever were.
+        waiting = [
+            (f"status = '{RUNNING}' AND {lease_ended}", ends),
+            (f"status = '{PENDING}'{self._ready}", []),
+        ]
         update = (
-            f"UPDATE {self._table} SET status = 'RUNNING', owner = ?, lease_expires = ?, attempts = attempts + 1, "  # noqa: S608 - the parts are ours, values are bound
-            f"updated_at = ? WHERE id = ({waiting}) RETURNING *"
+            f"UPDATE {self._table} SET status = ?, owner = ?, lease_expires = ?, attempts = attempts + 1, "  # noqa: S608 - a name of ours
+            "updated_at = ? WHERE sequence = ? RETURNING *"
         )
 
+        def first(connection: sqlite3.Connection) -> int | None:
+            for condition, values in waiting:
+                select = f"SELECT sequence FROM {self._table} WHERE {condition} ORDER BY sequence LIMIT 1"  # noqa: S608 - the parts are ours, values are bound
+                if (row := connection.execute(select, values).fetchone()) is not None:
+                    return int(row["sequence"])
+            return None
+
         def look(connection: sqlite3.Connection) -> J | None:
-            if connection.execute(waiting, ends).fetchone() is None:
+            # Asking with a read first keeps idle polling from taking the write lock.
+            if first(connection) is None:
                 return None
             connection.execute("BEGIN IMMEDIATE")
             try:
-                row = connection.execute(update, (self._owner, time.time() + lease, timestamp(), *ends)).fetchone()
+                values = (RUNNING, self._owner, time.time() + lease, timestamp(), first(connection))
+                row = connection.execute(update, values).fetchone()
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise

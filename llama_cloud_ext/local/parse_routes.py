@@ -50,7 +50,7 @@ async def create_job(request: Request) -> Response:
     """POST /api/v2/parse: parse a stored file or a URL."""
     check_scope(request)
     cloud = cloud_of(request)
-    configuration = check_configuration(parse_json(await receive_body(request)))
+    configuration = check_configuration(await _with_saved(cloud, parse_json(await receive_body(request))))
     job_id = new_job_id()
     if (file_id := configuration.get("file_id")) is not None:
         record = await wait_for(cloud.store.file(file_id))
@@ -82,7 +82,7 @@ async def upload_and_parse(request: Request) -> Response:
         upload.check()
         if (text := upload.fields.get("configuration")) is None:
             raise invalid(["body", "configuration"], "Field required", None, "missing")
-        configuration = check_configuration(parse_json(text.encode()))
+        configuration = check_configuration(await _with_saved(cloud, parse_json(text.encode())))
         for name in ("file_id", "source_url"):
             if name in configuration:
                 raise invalid([name], "Mutually exclusive with an uploaded file", configuration[name])
@@ -177,6 +177,20 @@ async def list_versions(request: Request) -> Response:
 def new_job_id() -> str:
     """An id as the service forms them."""
     return f"pjb-{uuid.uuid4()}"
+
+
+async def _with_saved(cloud: LocalCloud, body: dict[str, Any]) -> dict[str, Any]:
+    """A request with what the saved configuration that it names says about everything it leaves open."""
+    if (config_id := body.get("configuration_id")) is None:
+        return body
+    saved = await wait_for(cloud.configurations.get(config_id)) if isinstance(config_id, str) else None
+    if saved is None or saved.product_type != "parse_v2":
+        raise RequestError(403, "Access denied to this parse configuration")
+    given = {name: value for name, value in body.items() if value is not None}
+    for name in ("tier", "version"):
+        if given.get(name) == "configured":
+            del given[name]
+    return {**saved.options, **given}
 
 
 async def _accept(cloud: LocalCloud, job_id: str, name: str, configuration: dict[str, Any]) -> Response:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -88,14 +88,12 @@ def check_configuration(body: dict[str, Any]) -> dict[str, Any]:
         The same without None entries and without what webhooks hold.
 
     Raises:
-        RequestError: 422 with the place of each problem; 403 for a saved configuration, of which there are none here.
+        RequestError: 422 with the place of each problem.
     """
     # Its models cost pydantic time that only this check needs.
     from llama_cloud_ext.wire.models.parse_configuration import ParseConfiguration
 
     body = {name: value for name, value in body.items() if value is not None}
-    if "configuration_id" in body:
-        raise RequestError(403, "Access denied to this parse configuration")
     for name in ("tier", "version"):
         if name not in body:
             raise invalid([name], "Field required", body, "missing")
@@ -153,15 +151,18 @@ def problems_of(error: ConfigurationError, body: Any, place: list[str | int]) ->
     """
     if not isinstance(error.__cause__, ValidationError):
         return [{"type": "value_error", "loc": place, "msg": str(error), "input": body}]
-    return [
-        {
-            "type": problem["type"],
-            "loc": [*place, *problem["loc"]],
-            "msg": problem["msg"].removeprefix("Value error, "),
-            "input": _jsonable(problem.get("input")),
-        }
-        for problem in error.__cause__.errors(include_url=False)
-    ]
+    return list(_problems(error.__cause__, place))
+
+
+def _problems(error: ValidationError, place: list[str | int]) -> Iterator[dict[str, Any]]:
+    for problem in error.errors(include_url=False):
+        loc = [*place, *problem["loc"]]
+        inner = problem.get("ctx", {}).get("error")
+        if isinstance(inner, ConfigurationError) and isinstance(inner.__cause__, ValidationError):
+            yield from _problems(inner.__cause__, loc)
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            yield {"type": problem["type"], "loc": loc, "msg": message, "input": _jsonable(problem.get("input"))}
 
 
 def _jsonable(value: Any) -> Any:

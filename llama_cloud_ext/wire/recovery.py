@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from pydantic import TypeAdapter, ValidationError
 
+from llama_cloud_ext.errors import BadRequestError, UnprocessableError
 from llama_cloud_ext.wire import extract, files, parse
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.models.tolerant import as_mapping
@@ -161,7 +162,7 @@ class ExtractCreateRecovery:
     Args:
         connection: Where the create was sent.
         body: The request's body: the job has its `file_input`, and what it says of the configuration.
-        fresh_input: Whether the input was uploaded for this job alone, so that its time says nothing more.
+        fresh_input: Whether the input was uploaded for this job alone, so that no other job can be on it.
     """
 
     connection: Connection
@@ -181,17 +182,21 @@ class ExtractCreateRecovery:
         _account_of(self.connection).claim(str(record.get("id")))
 
     async def _find(self) -> dict[str, Any] | None:
+        try:
+            return await self._find_in(["configuration"])
+        except (BadRequestError, UnprocessableError):
+            return await self._find_in([])  # a deployment that adds nothing to its lists
+
+    async def _find_in(self, expand: list[str]) -> dict[str, Any] | None:
         account = _account_of(self.connection)
         since = datetime.fromtimestamp(self.started, timezone.utc) - _CLOSE_IN_TIME
         records = extract.list_jobs(
-            self.connection, file_input=self.body["file_input"], expand=["configuration"], page_size=_PAGE_SIZE
+            self.connection, file_input=self.body["file_input"], expand=expand, page_size=_PAGE_SIZE
         )
         async for record in first(records, _PAGE_SIZE):
             created = _parse_time(record.get("created_at"))
-            if (
-                str(record.get("id")) not in account.claimed
-                and (self.fresh_input or created is None or created >= since)
-                and self._is_of_this_request(record)
+            if str(record.get("id")) not in account.claimed and (
+                self.fresh_input or ((created is None or created >= since) and self._is_of_this_request(record))
             ):
                 account.claim(str(record.get("id")))
                 return record
@@ -210,6 +215,8 @@ def _holds(returned: Any, sent: Any) -> bool:
     """Whether the service's value is the one that was sent, to which it may have added its defaults."""
     if isinstance(returned, dict) and isinstance(sent, dict):
         return all(name in returned and _holds(returned[name], value) for name, value in sent.items())
+    if isinstance(returned, list) and isinstance(sent, list):
+        return len(returned) == len(sent) and all(map(_holds, returned, sent))
     return bool(returned == sent)
 
 

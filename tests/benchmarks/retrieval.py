@@ -15,7 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -110,17 +111,24 @@ def split_and_embedded(embedder: Embedder, documents: list[tuple[str, str]]) -> 
     return batch
 
 
-def query_times(path: Path, queries: Iterable[str], settings: RetrievalSettings) -> list[float]:
-    """Milliseconds of each search, in rising order; one search before them reads the vectors into memory."""
+@contextmanager
+def searching(path: Path) -> Iterator[Searcher]:
+    """A searcher of a database, with local LlamaCloud's own models."""
     searcher = Searcher(path, Embedder(), Reranker())
-    queries = list(queries)
+    try:
+        yield searcher
+    finally:
+        searcher.close()
+
+
+def query_times(searcher: Searcher, queries: Sequence[str], settings: RetrievalSettings) -> list[float]:
+    """Milliseconds of each search, in rising order; one search before them reads the vectors into memory."""
     searcher.search(PIPELINE, queries[0], settings)
     times = []
     for query in queries:
         start = time.perf_counter()
         searcher.search(PIPELINE, query, settings)
         times.append(1000 * (time.perf_counter() - start))
-    searcher.close()
     return sorted(times)
 
 
@@ -130,11 +138,14 @@ def sampled_queries(count: int) -> list[str]:
     return [item.query for item in items[:: max(1, len(items) // count)]][:count]
 
 
-def mean_reciprocal_ranks(groups: Mapping[str, Iterable[tuple[str, str]]]) -> dict[str, dict[str, float]]:
+def mean_reciprocal_ranks(
+    groups: Mapping[str, Iterable[tuple[str, str]]], kinds: Iterable[str] = KINDS
+) -> dict[str, dict[str, float]]:
     """MRR@10 of each kind of search, all known items being in the index.
 
     Args:
         groups: Queries and the names of the items they ask for.
+        kinds: Which of `KINDS`.
 
     Returns:
         By group, by kind of search.
@@ -142,16 +153,14 @@ def mean_reciprocal_ranks(groups: Mapping[str, Iterable[tuple[str, str]]]) -> di
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "known-items.sqlite3"
         take_in(path, ((item.name, item.document) for item in known_items()))
-        searcher = Searcher(path, Embedder(), Reranker())
-        ranks = {
-            group: {
-                kind: statistics.fmean(reciprocal_rank(searcher, query, name, settings) for query, name in asked)
-                for kind, settings in KINDS.items()
+        with searching(path) as searcher:
+            return {
+                group: {
+                    kind: statistics.fmean(reciprocal_rank(searcher, query, name, KINDS[kind]) for query, name in asked)
+                    for kind in kinds
+                }
+                for group, asked in ((group, list(asked)) for group, asked in groups.items())
             }
-            for group, asked in ((group, list(asked)) for group, asked in groups.items())
-        }
-        searcher.close()
-    return ranks
 
 
 def reciprocal_rank(searcher: Searcher, query: str, wanted: str, settings: RetrievalSettings) -> float:
@@ -180,7 +189,8 @@ def measurements(count: int) -> dict[str, Any]:
         path = Path(folder) / "passages.sqlite3"
         chunks_a_second = take_in(path, passages(count))
         queries = sampled_queries(100)
-        times = {kind: query_times(path, queries, settings) for kind, settings in SPEEDS.items()}
+        with searching(path) as searcher:
+            times = {kind: query_times(searcher, queries, settings) for kind, settings in SPEEDS.items()}
     half_a = [(item.query, item.name) for item in known_items() if item.tuned_on]
     half_b = [(item.query, item.name) for item in known_items() if not item.tuned_on]
     groups = {

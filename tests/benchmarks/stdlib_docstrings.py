@@ -62,8 +62,16 @@ def known_items() -> tuple[KnownItem, ...]:
     return tuple(items)
 
 
-def docstrings() -> Iterator[tuple[str, str]]:
-    """Name and docstring of every module, class and function of the standard library that is written in Python."""
+@cache
+def docstrings() -> tuple[tuple[str, str], ...]:
+    """Name and docstring of every module, class and function of the standard library that is written in Python.
+
+    Reading them takes seconds, and so happens once.
+    """
+    return tuple(_docstrings())
+
+
+def _docstrings() -> Iterator[tuple[str, str]]:
     library = Path(sysconfig.get_paths()["stdlib"])
     for path in sorted(library.rglob("*.py")):
         parts = path.relative_to(library).with_suffix("").parts

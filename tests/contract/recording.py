@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 JOB = {"id": "pjb-1", "project_id": "prj-1", "status": "COMPLETED", "tier": "agentic", "name": "a.pdf"}
+EXTRACT_JOB = {**JOB, "id": "ext-1", "extract_result": {"total": 1.0}}
 FILE = {"id": "dfl-1", "name": "a.pdf", "project_id": "prj-1"}
 PROJECT = {"id": "prj-1", "name": "Default", "organization_id": "org-1"}
 URL = {"url": "https://files.example/1", "expires_at": "2030-01-01T00:00:00Z"}
@@ -25,6 +26,8 @@ ANSWERS: list[tuple[str, Any]] = [
     (r"GET /api/v2/parse", EMPTY_PAGE),
     (r"GET /api/v2/parse/.+", {"job": JOB, "markdown": {"pages": [PAGE]}, "text": {"pages": [PAGE]}}),
     (r".* /api/v2/parse.*", JOB),
+    (r"GET /api/v2/extract|GET /api/v1/beta/configurations", EMPTY_PAGE),
+    (r".* /api/v2/extract.*", EXTRACT_JOB),
     (r"GET /api/v1/projects", [PROJECT]),
     (r"GET /api/v1/projects/.+", PROJECT),
     (r"GET .*/content", URL),
@@ -43,7 +46,7 @@ class Recorder:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Keep the request and answer it."""
         self.requests.append(comparable(request))
-        if request.method == "DELETE" and "/files/" in request.url.path:
+        if request.method == "DELETE" and re.search("/(files|configurations)/", request.url.path):
             return httpx.Response(204)
         call = f"{request.method} {request.url.path}"
         return httpx.Response(200, json=next(answer for pattern, answer in ANSWERS if re.fullmatch(pattern, call)))

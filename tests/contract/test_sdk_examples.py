@@ -42,6 +42,18 @@ def test_the_parse_examples(sdk_python: Path, sdk_source: Path, served_cloud: st
         assert "ItemsPageStructuredResultPage" in printed
 
 
+def test_the_example_of_extracting_with_citations(
+    sdk_python: Path, sdk_source: Path, served_cloud: str, tmp_path: Path
+) -> None:
+    """Ensure that the example of citations finds by rules what is labelled on its receipt, and says where."""
+    folder = shutil.copytree(sdk_source / "examples" / "extract", tmp_path / "extract")
+    example = folder / "extract_v2_manual_polling.py"
+    replace_in(example, {"asyncio.sleep(3)": "asyncio.sleep(0.1)"})
+    printed = run_example(sdk_python, served_cloud, example)
+    assert '"total": 10.0' in printed
+    assert "total: page=1, confidence=0." in printed
+
+
 def test_the_example_of_an_index(
     sdk: OfficialSdk, index_sdk_python: Path, sdk_source: Path, served_cloud: str, tmp_path: Path
 ) -> None:

@@ -18,8 +18,8 @@ _SHOWN = ("table-and-pictures.pdf", "r-datasets-tables.pdf", "latex-lorem.pdf")
 def reader_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder for whoever tries the examples without an account.
 
-    It has ./report.pdf, ./data/report.pdf, ./data/letter.pdf and others for the examples of users, ./tests/data for
-    those of developers.
+    It has ./report.pdf and ./invoice.pdf, both in ./data, too, ./data/letter.pdf, ./data/resume.pdf and others for the
+    examples of users, ./tests/data for those of developers.
     """
     data = tmp_path / "data"
     data.mkdir()
@@ -28,6 +28,9 @@ def reader_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for copy in (tmp_path / "report.pdf", data / "report.pdf"):
         shutil.copy(data / "table-and-pictures.pdf", copy)
     shutil.copy(data / "latex-lorem.pdf", data / "letter.pdf")
+    for copy in (tmp_path / "invoice.pdf", data / "invoice.pdf"):
+        shutil.copy(REPOSITORY / "tests" / "data" / "extract" / "invoice-translation-en.pdf", copy)
+    shutil.copy(data / "latex-lorem.pdf", data / "resume.pdf")
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "data").symlink_to(REPOSITORY / "tests" / "data")
     monkeypatch.chdir(tmp_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,12 +10,9 @@ from typing import Any
 import httpx
 
 from llama_cloud_ext import LlamaCloudCompositeRetriever, LlamaCloudIndex, LlamaCloudRetriever
+from tests.http.scripted import Fault, ScriptedTransport, answer, segment
 
-BASE_URL = "https://cloud.example.com"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(200))
-
-Fault = Exception | int | httpx.Response | dict[str, Any] | list[Any] | None
-"""What happens instead of the usual answer: it raises, answers a status, or answers this. None for nothing."""
 
 _STEPS: Sequence[tuple[str, str, str]] = (
     ("GET", r"/api/v1/projects", "projects"),
@@ -63,7 +59,7 @@ def picture(page_index: int, figure_name: str | None = None, **fields: Any) -> d
     return {"node": {"file_id": "f-1", "page_index": page_index, **figure, **fields}, "score": 0.4}
 
 
-class ScriptedIndex(httpx.AsyncBaseTransport):
+class ScriptedIndex(ScriptedTransport):
     """A service with projects and one index, which ingests at once unless told otherwise.
 
     Args:
@@ -75,6 +71,8 @@ class ScriptedIndex(httpx.AsyncBaseTransport):
         statuses: The final status of documents or files by their ids, where it is not "SUCCESS".
     """
 
+    steps_by_request = _STEPS
+
     def __init__(
         self,
         answer: Mapping[str, Any] | None = None,
@@ -85,14 +83,12 @@ class ScriptedIndex(httpx.AsyncBaseTransport):
         looks: int = 0,
         statuses: Mapping[str, str] | None = None,
     ) -> None:
+        super().__init__(fault)
         self.answer = dict(answer or {"retrieval_nodes": [text_node("Words.")]})
         self.projects = [dict(project) for project in projects]
         self.pipelines = [dict(pipeline) for pipeline in pipelines]
-        self.fault = fault
         self.looks = looks
         self.statuses = dict(statuses or {})
-        self.requests: list[httpx.Request] = []
-        self.steps: Counter[str] = Counter()
         self.documents: dict[str, dict[str, Any]] = {}
         self.posts: Counter[str] = Counter()
         self.sizes: list[tuple[int, int]] = []
@@ -111,55 +107,6 @@ class ScriptedIndex(httpx.AsyncBaseTransport):
         """A composite retriever that has this service behind it."""
         return LlamaCloudCompositeRetriever(name, **{**self.connection, **options})
 
-    @property
-    def connection(self) -> dict[str, Any]:
-        """Connection options that lead here."""
-        return {"api_key": "llx-test", "base_url": BASE_URL, "transport": self}
-
-    def body(self, place: int = -1) -> Any:
-        """What a request carried."""
-        return json.loads(self.requests[place].content)
-
-    def paths(self) -> list[str]:
-        """What was asked for, in its order."""
-        return [f"{request.method} {request.url.path}" for request in self.requests]
-
-    def forget(self) -> None:
-        """Forget the requests so far."""
-        self.requests.clear()
-        self.steps.clear()
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
-        await request.aread()
-        self.requests.append(request)
-        step = self._step(request)
-        self.steps[step] += 1
-        if (early := self._faulty(step, request)) is not None:
-            return early
-        answer = self._answer(step, request)
-        late = self._faulty(f"after {step}", request)
-        return answer if late is None else late
-
-    def _faulty(self, step: str, request: httpx.Request) -> httpx.Response | None:
-        fault = self.fault(step, request) if self.fault else None
-        if isinstance(fault, Exception):
-            raise fault
-        if isinstance(fault, int):
-            return httpx.Response(fault, json={"detail": f"scripted {fault}"})
-        if isinstance(fault, httpx.Response) or fault is None:
-            return fault
-        return httpx.Response(200, json=fault)
-
-    @staticmethod
-    def _step(request: httpx.Request) -> str:
-        # Ids with a slash travel encoded, and are one segment of the path only there.
-        path = request.url.raw_path.decode().partition("?")[0]
-        for method, pattern, step in _STEPS:
-            if request.method == method and re.fullmatch(pattern, path):
-                return step
-        return "unknown"
-
     def _answer(self, step: str, request: httpx.Request) -> httpx.Response:
         if step in ("screenshot", "figure"):
             return httpx.Response(200, content=PNG, headers={"content-type": "image/png"})
@@ -176,14 +123,14 @@ class ScriptedIndex(httpx.AsyncBaseTransport):
             "post": lambda: self._store(request),
             "put": lambda: self._store(request),
             "documents": lambda: self._page("documents", list(self.documents.values()), "skip", request),
-            "document": lambda: self.documents.get(self._id(request, -1)),
-            "delete document": lambda: self.documents.pop(self._id(request, -1), None) and {},
+            "document": lambda: self.documents.get(segment(request, -1)),
+            "delete document": lambda: self.documents.pop(segment(request, -1), None) and {},
             "files": lambda: self._page("files", self.files, "offset", request),
             "attach": lambda: self._attach(request),
             "upload": lambda: {"id": f"f-{self.steps['upload']}", "name": "a.txt"},
             "status": lambda: self._status("index"),
-            "document status": lambda: self._status(self._id(request, -2)),
-            "file status": lambda: self._status(self._id(request, -2)),
+            "document status": lambda: self._status(segment(request, -2)),
+            "file status": lambda: self._status(segment(request, -2)),
             "document counts": lambda: self._counts(self.documents),
             "file counts": lambda: self._counts([file["file_id"] for file in self.files]),
             "retrievers": lambda: [self.retriever],
@@ -193,19 +140,14 @@ class ScriptedIndex(httpx.AsyncBaseTransport):
             "retrieve composite": lambda: self.answer,
             "retrieve from": lambda: self.answer,
         }
-        answer = answers.get(step, dict)()
-        if answer is None and step in ("document", "delete document"):
+        found = answers.get(step, dict)()
+        if found is None and step in ("document", "delete document"):
             return httpx.Response(404, json={"detail": "there is no such document"})
-        # Written by hand, as a hostile service would: lone surrogates and infinities included.
-        return httpx.Response(200, content=json.dumps(answer).encode(), headers={"content-type": "application/json"})
+        return answer(found)
 
     @staticmethod
     def _named(records: list[dict[str, Any]], name: str | None) -> list[dict[str, Any]]:
         return [record for record in records if name in (None, record["name"])]
-
-    @staticmethod
-    def _id(request: httpx.Request, place: int) -> str:
-        return httpx.URL(request.url.raw_path.decode().partition("?")[0].split("/")[place]).path
 
     def _store(self, request: httpx.Request) -> list[dict[str, Any]]:
         documents: list[dict[str, Any]] = json.loads(request.content)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from llama_cloud_ext import LlamaParseReader
-
-HOST = "cloud.example.com"
-BASE_URL = f"https://{HOST}"
+from tests.http.scripted import Fault, ScriptedTransport
 
 Scripted = Exception | int | str | dict[str, Any] | httpx.Response
 """What a step may do: raise, answer a status, say that the job is in a state, answer JSON or anything else."""
@@ -36,7 +32,7 @@ def pages(*texts: str) -> dict[str, Any]:
     }
 
 
-class ScriptedService(httpx.AsyncBaseTransport):
+class ScriptedService(ScriptedTransport):
     """A service whose jobs are done at once, unless a script says otherwise.
 
     Args:
@@ -55,43 +51,24 @@ class ScriptedService(httpx.AsyncBaseTransport):
         final: str = "COMPLETED",
         downloads: Mapping[str, bytes] | None = None,
     ) -> None:
+        super().__init__(self._scripted)
         self.result = dict(result or pages("Words."))
         self.script = {step: list(calls) for step, calls in (script or {}).items()}
         self.final = final
         self.downloads = dict(downloads or {})
-        self.requests: list[httpx.Request] = []
-        self.steps: Counter[str] = Counter()
-        self.loops: set[int] = set()
         self.configurations: list[dict[str, Any]] = []
 
     def reader(self, **options: Any) -> LlamaParseReader:
         """A reader that has this service behind it."""
-        return LlamaParseReader(**{"api_key": "llx-test", "base_url": BASE_URL, "transport": self, **options})
+        return LlamaParseReader(**{**self.connection, **options})
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
-        body = await request.aread()
-        self.requests.append(request)
-        self.loops.add(id(asyncio.get_running_loop()))
-        step = self._step(request)
-        self.steps[step] += 1
+    def _scripted(self, step: str, request: httpx.Request) -> Fault:
         if step == "create":
-            self.configurations.append(_configuration(body))
-        if self.script.get(step):
-            scripted = self.script[step].pop(0)
-            if isinstance(scripted, Exception):
-                raise scripted
-            if isinstance(scripted, httpx.Response):
-                return scripted
-            if isinstance(scripted, int):
-                return httpx.Response(scripted, json={"detail": f"scripted {scripted}"})
-            if isinstance(scripted, dict):
-                return httpx.Response(200, json=scripted)
-            return httpx.Response(200, json=self._seen(step, request, scripted))
-        return self._answer(step, request)
+            self.configurations.append(_configuration(request.content))
+        scripted = self.script[step].pop(0) if self.script.get(step) else None
+        return self._seen(step, request, scripted) if isinstance(scripted, str) else scripted
 
-    @staticmethod
-    def _step(request: httpx.Request) -> str:
+    def _step(self, request: httpx.Request) -> str:
         path, method = request.url.path, request.method
         if not path.startswith("/api/"):
             return "download"

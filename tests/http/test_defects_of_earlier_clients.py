@@ -91,7 +91,8 @@ from llama_cloud_ext import (
 )
 from llama_cloud_ext.wire import recovery
 from tests.benchmarks.simulated_cloud import SimulatedCloud
-from tests.http.scripted_service import BASE_URL, HOST, ScriptedService, pages
+from tests.http.scripted import BASE_URL, HOST
+from tests.http.scripted_service import ScriptedService, pages
 from tests.unit.parse_samples import listed
 
 PDF = b"%PDF-1.7 stands for a file"

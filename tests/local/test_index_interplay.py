@@ -6,24 +6,14 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from llama_index.core import Document, SimpleDirectoryReader
 from llama_index.core.agent.workflow import FunctionAgent
-from llama_index.core.base.llms.types import (
-    ChatMessage,
-    ChatResponse,
-    ChatResponseAsyncGen,
-    CompletionResponse,
-    LLMMetadata,
-    MessageRole,
-)
+from llama_index.core.base.llms.types import ChatMessage, MessageRole
 from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.ingestion import DocstoreStrategy, IngestionPipeline
 from llama_index.core.llms import MockLLM
-from llama_index.core.llms.function_calling import FunctionCallingLLM
-from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import MetadataMode, TextNode
 from llama_index.core.storage.docstore import SimpleDocumentStore
@@ -32,6 +22,7 @@ from llama_index.core.vector_stores import SimpleVectorStore
 from pydantic import PrivateAttr
 
 from llama_cloud_ext import LlamaCloudIndex, LlamaParseReader
+from tests.local.scripted_llm import ScriptedLLM, calls, says, told
 
 _UNSPLIT = {"mode": "advanced", "chunking_config": {"mode": "none"}, "segmentation_config": {"mode": "none"}}
 
@@ -62,83 +53,17 @@ def leave(address: str) -> LlamaCloudIndex:
     return LlamaCloudIndex.from_documents(documents, "handbook", base_url=address)
 
 
-class ScriptedLLM(FunctionCallingLLM):
-    """Calls the first tool it is given with the user's question, then answers with what the tool said."""
+def looks_up(asked: list[list[str]]) -> ScriptedLLM:
+    """A model that calls the first tool with the user's question, then answers with what the tool said."""
 
-    _asked: list[list[str]] = PrivateAttr(default_factory=list)
-
-    @property
-    def metadata(self) -> LLMMetadata:
-        """A chat model that calls functions."""
-        return LLMMetadata(model_name="scripted", is_function_calling_model=True, is_chat_model=True)
-
-    def _prepare_chat_with_tools(
-        self,
-        tools: Sequence[BaseTool],
-        user_msg: str | ChatMessage | None = None,
-        chat_history: list[ChatMessage] | None = None,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        return {"messages": chat_history or [], "tools": tools}
-
-    def _answer(self, messages: Sequence[ChatMessage], tools: Sequence[BaseTool]) -> ChatResponse:
-        said = [message.content or "" for message in messages if message.role == MessageRole.TOOL]
-        if said:
-            return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=f"I was told: {said[-1]}"))
+    def next_step(messages: Sequence[ChatMessage], tools: Sequence[BaseTool]) -> ChatMessage:
+        if said := told(messages):
+            return says(f"I was told: {said[-1]}")
         question = next(m.content for m in reversed(messages) if m.role == MessageRole.USER)
-        self._asked.append([str(tool.metadata.name) for tool in tools])
-        call = {"id": "call-1", "name": tools[0].metadata.name, "arguments": {"input": question}}
-        message = ChatMessage(role=MessageRole.ASSISTANT, content="", additional_kwargs={"tool_calls": [call]})
-        return ChatResponse(message=message)
+        asked.append([str(tool.metadata.name) for tool in tools])
+        return calls(str(tools[0].metadata.name), input=question)
 
-    def get_tool_calls_from_response(
-        self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
-    ) -> list[ToolSelection]:
-        """The calls of a message."""
-        return [
-            ToolSelection(tool_id=call["id"], tool_name=call["name"], tool_kwargs=call["arguments"])
-            for call in response.message.additional_kwargs.get("tool_calls", [])
-        ]
-
-    def chat(self, messages: Sequence[ChatMessage], tools: Sequence[BaseTool] = (), **kwargs: Any) -> ChatResponse:
-        """The next step."""
-        return self._answer(messages, tools)
-
-    async def achat(
-        self, messages: Sequence[ChatMessage], tools: Sequence[BaseTool] = (), **kwargs: Any
-    ) -> ChatResponse:
-        """The next step."""
-        return self._answer(messages, tools)
-
-    async def astream_chat(
-        self, messages: Sequence[ChatMessage], tools: Sequence[BaseTool] = (), **kwargs: Any
-    ) -> ChatResponseAsyncGen:
-        """The next step, in one piece."""
-
-        async def pieces() -> ChatResponseAsyncGen:
-            yield self._answer(messages, tools)
-
-        return pieces()
-
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """What a query engine asks: the prompt back, which holds the passages."""
-        return CompletionResponse(text=prompt)
-
-    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """The same."""
-        return CompletionResponse(text=prompt)
-
-    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> Any:
-        """Agents do not ask for it."""
-        raise NotImplementedError
-
-    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
-        """Agents do not ask for it."""
-        raise NotImplementedError
-
-    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
-        """Agents do not ask for it."""
-        raise NotImplementedError
+    return ScriptedLLM(next_step)
 
 
 # From a folder to an answer
@@ -191,13 +116,13 @@ def test_reading_the_folder_again_changes_nothing(folder: Path, address: str) ->
 )
 async def test_an_agent_looks_things_up(leave: LlamaCloudIndex, tool: Callable[[LlamaCloudIndex], BaseTool]) -> None:
     """Ensure an agent can call an index through LlamaIndex's tools, and gets the passage back."""
-    llm = ScriptedLLM()
-    agent = FunctionAgent(tools=[tool(leave)], llm=llm)
+    asked: list[list[str]] = []
+    agent = FunctionAgent(tools=[tool(leave)], llm=looks_up(asked))
     answer = str(await agent.run("How many days of leave are there?"))
     assert answer.startswith("I was told:")
     assert "thirty days of leave" in answer
     assert "notice period" not in answer
-    assert llm._asked == [["handbook"]]
+    assert asked == [["handbook"]]
 
 
 async def test_several_indexes_as_tools_of_one_agent(leave: LlamaCloudIndex, address: str) -> None:
@@ -209,10 +134,10 @@ async def test_several_indexes_as_tools_of_one_agent(leave: LlamaCloudIndex, add
         QueryEngineTool.from_defaults(index.as_query_engine(llm=MockLLM()), name=name, description=f"The {name}.")
         for name, index in (("canteen", other), ("handbook", leave))
     ]
-    llm = ScriptedLLM()
-    answer = str(await FunctionAgent(tools=tools, llm=llm).run("When does the canteen open?"))
+    asked: list[list[str]] = []
+    answer = str(await FunctionAgent(tools=tools, llm=looks_up(asked)).run("When does the canteen open?"))
     assert "opens at noon" in answer
-    assert llm._asked == [["canteen", "handbook"]]
+    assert asked == [["canteen", "handbook"]]
 
 
 # Ingestion pipelines

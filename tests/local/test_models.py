@@ -1,4 +1,4 @@
-"""Embedding models and re-rankers of one's own in local LlamaCloud."""
+"""Embedding models, re-rankers and LLMs of one's own in local LlamaCloud."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from typing import Any
 import httpx
 import pytest
 from llama_index.core import Document
+from llama_index.core.llms import MockLLM
 from typer.testing import CliRunner
 
 from llama_cloud_ext import LlamaCloudIndex
 from llama_cloud_ext.cli.app import app
 from llama_cloud_ext.errors import ConfigurationError, LlamaCloudError
-from llama_cloud_ext.local import create_app, serve, use_models
+from llama_cloud_ext.local import create_app, local_transport, serve, use_models
+from llama_cloud_ext.local.cloud import LocalCloud
+from llama_cloud_ext.local.in_process import LocalTransport
 from llama_cloud_ext.local.retrieval import Embedder
 from tests.local.clients import local_client
 from tests.local.embeddings import LetterEmbedding, ShortestFirst
@@ -80,12 +83,28 @@ def test_models_may_be_taken_back(address: str) -> None:
     assert model.embedded == []
 
 
+def test_an_llm_of_an_address(address: str) -> None:
+    """Ensure the LLM that an address was given is the one of its data folder, and of no other."""
+    llm = MockLLM()
+    use_models(address, llm=llm)
+    assert folder_of(address).llm is llm
+    assert folder_of(f"{address}-other").llm is None
+
+
+def folder_of(address: str) -> LocalCloud:
+    """The data folder behind an address."""
+    transport = local_transport(address)
+    assert isinstance(transport, LocalTransport)
+    return transport._cloud
+
+
 @pytest.mark.parametrize(
     ("models", "words"),
     [
         ({"embed_model": "text-embedding-3-small"}, "embed_model: must be a LlamaIndex BaseEmbedding, and is a str"),
         ({"embed_model": LetterEmbedding}, "embed_model"),
         ({"reranker": LetterEmbedding()}, "reranker: must be a LlamaIndex BaseNodePostprocessor"),
+        ({"llm": "gpt-5"}, "llm: must be a LlamaIndex LLM, and is a str"),
     ],
 )
 def test_what_is_no_model(address: str, tmp_path: Path, models: dict[str, Any], words: str) -> None:
@@ -173,6 +192,7 @@ def test_serve_with_models(tmp_path: Path) -> None:
         ("--embed-model", "tests.local.embeddings", "cannot be used"),
         ("--embed-model", "tests.local.embeddings:LETTERS", "must be a LlamaIndex BaseEmbedding, and is a str"),
         ("--reranker", "tests.local.embeddings:LetterEmbedding", "must be a LlamaIndex BaseNodePostprocessor"),
+        ("--llm", "tests.local.embeddings:LetterEmbedding", "must be a LlamaIndex LLM, and is a LetterEmbedding"),
     ],
 )
 def test_serve_refuses_what_is_no_model(tmp_path: Path, option: str, place: str, words: str) -> None:

@@ -103,7 +103,8 @@ from llama_cloud_ext import (
 )
 from tests.benchmarks.simulated_cloud import SimulatedCloud
 from tests.http.loopback import loopback, reply
-from tests.http.scripted_service import BASE_URL, HOST, ScriptedService, pages
+from tests.http.scripted import BASE_URL, HOST
+from tests.http.scripted_service import ScriptedService, pages
 from tests.unit.parse_samples import heading, image, listed, response, table, text
 
 PICTURES = "table-and-pictures.pdf"

@@ -1,60 +1,24 @@
-"""Extraction without a service: data out of pages, by rules or by an LLM."""
+"""Extraction: parsed pages and a JSON schema to objects, with the place of each value.
+
+Here lives what knows about schemas, labels, values and models: the rule-based extractor that works without any model,
+the one that asks a LlamaIndex LLM, and the making of schemas. Nothing in here knows of HTTP, jobs, files or storage:
+the server hands in parsed pages and gets an `Extraction` or an `ExtractionFailed`. Everything blocks.
+
+Importing this costs milliseconds: LlamaIndex is imported only where an LLM is used.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from llama_cloud_ext.local.extraction.extracting import extract
+from llama_cloud_ext.local.extraction.request import Extraction, ExtractionFailed, ExtractionRequest, SourcePage
 
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM
 
-
-@dataclass(frozen=True)
-class SourcePage:
-    """One page of a document."""
-
-    page_number: int
-    text: str
-    markdown: str
-    items: list[dict[str, Any]]
-    width: float | None
-    height: float | None
-
-
-@dataclass(frozen=True)
-class ExtractionRequest:
-    """What is to be extracted."""
-
-    schema: Mapping[str, Any]
-    target: str
-    system_prompt: str | None
-    cite_sources: bool
-    confidence_scores: bool
-
-
-@dataclass(frozen=True)
-class Extraction:
-    """What was extracted."""
-
-    data: dict[str, Any] | list[dict[str, Any]]
-    field_metadata: dict[str, Any]
-    pages_extracted: int
-    notes: dict[str, Any]
-
-
-class ExtractionFailed(Exception):  # noqa: N818 - a job's outcome
-    """An extraction that cannot be."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-
-
-def extract(pages: Sequence[SourcePage], request: ExtractionRequest, *, llm: LLM | None) -> Extraction:
-    """Extract."""
-    raise ExtractionFailed("EXTRACTION_FAILED", "not here yet")
+__all__ = ["Extraction", "ExtractionFailed", "ExtractionRequest", "SourcePage", "extract", "generate_schema"]
 
 
 def generate_schema(

@@ -1,10 +1,12 @@
 """What the service takes as the JSON schema of an extraction, checked before anything is uploaded.
 
 Facts: https://developers.llamaindex.ai/llamaparse/extract/guides/schema_design/ and
-https://developers.llamaindex.ai/llamaparse/general/limitations/ for the limits (7 levels; the older seed says 5), the
-root, defaults, and how a field is marked as one that may be missing. They give no list of keywords. Those that only
-format or bound a value (`format`, `pattern`, `minimum` …) are "not supported", yet stand in the schemas of the SDK's
-own examples: they pass here, and nobody heeds them. What would change the shape of the data is refused.
+https://developers.llamaindex.ai/llamaparse/general/limitations/ for the limits, the root, defaults, and how a field is
+marked as one that may be missing; the size as JSON is in
+https://developers.llamaindex.ai/typescript/cloud/llamaextract/features/schema_design alone. Older guides have 5 levels,
+and none says what a level is: here, an object within an object, which refuses the least. There is no list of keywords.
+Those that only format or bound a value (`format`, `pattern`, `minimum` …) are "not supported", yet stand in the schemas
+of the SDK's own examples: they pass here, and nobody heeds them. What would change the shape of the data is refused.
 """
 
 from __future__ import annotations
@@ -110,12 +112,13 @@ class _Check:
         self._properties = 0
         self._characters = 0
 
-    def root(self, schema: dict[str, Any]) -> None:
+    def root(self, schema: Any) -> None:
+        if not isinstance(schema, Mapping):
+            return self._schema(schema, path="", level=0)
         kind = schema.get("type")
         if kind != "object":
-            given = f"of type {kind!r}" if kind else f"without a type, but with {', '.join(schema) or 'nothing'}"
             hint = 'The root must have "type": "object". Wrap anything else in an object with one field for it.'
-            return self._found("", f"the root is {given}", hint)
+            return self._found("", f"the root is of type {_short(kind)}" if kind else "the root has no type", hint)
         self._schema(schema, path="", level=0)
         advice = "Extract in several goes, with a part of the fields in each, and merge the results."
         if self._properties > MAX_PROPERTIES:
@@ -136,7 +139,7 @@ class _Check:
 
     def _schema(self, node: Any, *, path: str, level: int) -> None:
         if not isinstance(node, Mapping):
-            return self._found(path, f"{node!r} is not a schema", 'Write an object such as {"type": "string"}.')
+            return self._found(path, f"{_short(node)} is not a schema", 'Write an object such as {"type": "string"}.')
         self._keywords(node, path)
         self._characters += sum(_text_length(node[key]) for key in _TEXT if key in node)
         if not isinstance(node.get("description", ""), str):

@@ -37,11 +37,15 @@ def test_importing_the_package_imports_neither_llamaindex_nor_httpx() -> None:
 
 
 def test_the_reader_costs_little_over_llamaindex() -> None:
-    """Ensure the reader adds at most a tenth to `import llama_index.core`, the median of pairs.
+    """Ensure the reader adds at most a tenth to `import llama_index.core`, the median of five pairs.
 
-    Each pair is taken in one interpreter, one right after the other, so that a busy machine slows both.
+    Each pair is taken in one interpreter, one right after the other, so that a busy machine slows both. Three pairs
+    that agree are the median already.
     """
     statements = ("import llama_index.core", "from llama_cloud_ext import LlamaParseReader")
     seconds(*statements)  # compiles what was not
-    pairs = [seconds(*statements) for _ in range(RUNS)]
-    assert statistics.median(reader / core for core, reader in pairs) <= 0.1, pairs
+    shares: list[float] = []
+    while len(shares) < RUNS and sum(share <= 0.1 for share in shares) <= RUNS // 2:
+        core, reader = seconds(*statements)
+        shares.append(reader / core)
+    assert sum(share <= 0.1 for share in shares) > RUNS // 2, shares

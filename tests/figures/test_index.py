@@ -13,6 +13,7 @@ from tests.benchmarks.measurements import QUERIES, document_file
 from tests.benchmarks.retrieval import sampled_queries
 
 DOCUMENTS = 1000
+ASKED = 50
 ROUNDS = 5
 MOST_MILLISECONDS = 3
 """What a query may take beyond the server's own time."""
@@ -73,8 +74,8 @@ def test_a_query_is_one_request_and_little_more(filled: Filled) -> None:
 
     Each query's fastest of five counts: this is about the client's own work, not about what else the machine does.
     """
-    answer = filled.measured("index_queries", queries=sampled_queries(QUERIES), rounds=ROUNDS)
-    assert answer["requests"] == QUERIES * ROUNDS
+    answer = filled.measured("index_queries", queries=sampled_queries(ASKED), rounds=ROUNDS)
+    assert answer["requests"] == ASKED * ROUNDS
     assert answer["over_ms"] <= MOST_MILLISECONDS, answer
 
 

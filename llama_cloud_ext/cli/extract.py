@@ -1,0 +1,113 @@
+"""``llama-cloud-ext extract``: a schema and files in, one JSON object a file out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llama_cloud_ext.cli.inputs import Input, expand
+from llama_cloud_ext.cli.many_files import work_on_all
+from llama_cloud_ext.cli.outputs import FileWriter, Sink, StandardOutput
+from llama_cloud_ext.cli.service import LocalFolder, attribute, connection, exit_codes
+from llama_cloud_ext.errors import ConfigurationError, FailedItem
+
+if TYPE_CHECKING:
+    from llama_cloud_ext.extract.result import ExtractResult
+
+
+def extract(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILES...",
+            help="Files, folders (all files below them), quoted patterns ('**/*.pdf'), URLs, or - for standard input.",
+        ),
+    ],
+    schema: Annotated[
+        str,
+        typer.Option(
+            "--schema",
+            metavar="SCHEMA",
+            help="A Pydantic class as package.module:Class (modules of the current folder are found, too), "
+            "or a file.json with a JSON schema.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write FILE.json for each file into DIR and print the paths."),
+    ] = None,
+    local: LocalFolder = None,
+    tier: Annotated[
+        str | None,
+        typer.Option("--tier", help="cost_effective, agentic, agentic_plus or turbo.  [default: the service's]"),
+    ] = None,
+    target_pages: Annotated[
+        str | None, typer.Option("--target-pages", metavar="PAGES", help="Only these pages, from 1: '1,3,5-8'.")
+    ] = None,
+    cite: Annotated[
+        bool, typer.Option("--cite", help="Say for each field on which page it was found, and the words there.")
+    ] = False,
+    confidence: Annotated[bool, typer.Option("--confidence", help="Say for each field how sure it is.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error, only errors.")] = False,
+) -> None:
+    """Extract data from FILES by a schema and print one line of JSON a file.
+
+    A line has the `file`, the `job_id` and the `data`, and `citations` and `confidence` by field where they were asked
+    for. Lines come in the order of FILES. Exit code 1 when any file failed; the others' results are there all the same.
+    """
+    with exit_codes():
+        from llama_cloud_ext.extract.extractor import LlamaExtract
+
+        config = {"tier": tier, "target_pages": target_pages, "cite_sources": cite or None}
+        config["confidence_scores"] = confidence or None
+        wanted = _schema(schema)
+        extractor = LlamaExtract(**connection(local), on_error="skip")
+        inputs = expand(files, leave_out=[folder for folder in (out, local) if folder is not None])
+
+        async def work(given: Input) -> ExtractResult[Any] | FailedItem:
+            info = {"file_name": given.output.name} if isinstance(given.file, bytes) and given.output.suffix else None
+            result: ExtractResult[Any] | FailedItem = await extractor.aextract(wanted, config, given.file, info)
+            return result
+
+        def line(index: int, result: ExtractResult[Any]) -> str:
+            return json.dumps(_record(inputs[index].label, result), ensure_ascii=False, default=str)
+
+        sink: Sink[ExtractResult[Any]] = StandardOutput(line) if out is None else FileWriter(out, inputs, ".json", line)
+        failed = asyncio.run(work_on_all(inputs, work, sink, _summary, quiet=quiet))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _schema(place: str) -> Any:
+    """The schema that a command line names."""
+    if not place.casefold().endswith(".json"):
+        return attribute(place, "schema", hint="Name a Pydantic class as package.module:Class, or a file.json.")
+    try:
+        return json.loads(Path(place).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{place} cannot be read as JSON: {error}", option="schema") from error
+
+
+def _record(file: str, result: ExtractResult[Any]) -> dict[str, Any]:
+    objects = [one.model_dump(mode="json") if hasattr(one, "model_dump") else one for one in result.objects]
+    record: dict[str, Any] = {
+        "file": file,
+        "job_id": result.job_id,
+        "data": objects if isinstance(result.data, list) else objects[0],
+    }
+    citations = {path: [one.to_dict() for one in field.citations] for path, field in result.fields.items()}
+    if cited := {path: places for path, places in citations.items() if places}:
+        record["citations"] = cited
+    scores = {path: field.confidence for path, field in result.fields.items() if field.confidence is not None}
+    if scores:
+        record["confidence"] = scores
+    return record
+
+
+def _summary(result: ExtractResult[Any]) -> str:
+    found = sum(1 for field in result.fields.values() if field.value not in (None, [], {}))
+    return f"{found} field(s)"
