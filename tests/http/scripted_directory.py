@@ -37,6 +37,11 @@ _STEPS: Sequence[tuple[str, str, str]] = (
 )
 
 
+def _json(answer: Any) -> httpx.Response:
+    # Written by hand, as a hostile service would: lone surrogates and infinities included.
+    return httpx.Response(200, content=json.dumps(answer).encode(), headers={"content-type": "application/json"})
+
+
 def result(content: str, score: float = 0.5, **fields: Any) -> dict[str, Any]:
     """A retrieved piece of text, as the service sends it."""
     static = {"parsed_directory_file_id": "dfl-9", "chunk_index": 0, "page_range_start": 2, "page_range_end": 3}
@@ -121,7 +126,7 @@ class ScriptedDirectory(httpx.AsyncBaseTransport):
             raise fault
         if isinstance(fault, int):
             return httpx.Response(fault, json={"detail": f"scripted {fault}"})
-        return httpx.Response(200, json=fault) if isinstance(fault, dict) else fault
+        return _json(fault) if isinstance(fault, dict) else fault
 
     @staticmethod
     def _step(request: httpx.Request) -> str:
@@ -157,7 +162,7 @@ class ScriptedDirectory(httpx.AsyncBaseTransport):
         if step == "unknown":
             return httpx.Response(404, json={"detail": "Not Found"})
         answer = answers.get(step, dict)()
-        return httpx.Response(204) if answer is None else httpx.Response(200, json=answer)
+        return httpx.Response(204) if answer is None else _json(answer)
 
     def _new_directory(self) -> dict[str, Any]:
         directory_id = f"dir-{len(self.directories) + 1}"
