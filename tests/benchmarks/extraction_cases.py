@@ -2,6 +2,10 @@
 
 The values were written before any extractor was run on the documents. Rules are tuned on the documents of half A;
 half B only judges. What a page does not show is None: the blank forms are here for the fields that nobody filled in.
+
+A document of half B whose mistakes have been looked at belongs to half A from then on. Six have moved so; what was
+found in them before that, of what a person reads: invoice, French 79 %; credit note, German 79 %; order slip 77 %;
+invoice in dollars 71 %; receipt of a café 88 %; invoice in boxes 0 %. Layouts that the rules have not met may go so.
 """
 
 from __future__ import annotations

@@ -258,6 +258,6 @@ def test_a_long_document_takes_well_under_a_second() -> None:
     pages = [SourcePage(page, "\n".join(line.format(number) for number in range(60))) for page in range(1, 11)]
     words = ("alpha", "beta", "total", "date", "email", "phone", "number", "amount", "due", "field")
     schema = {"properties": {f"{word}_{letter}": {"type": "string"} for word in words for letter in "xyz"}}
-    start = time.perf_counter()
+    start = time.process_time()
     extract(pages, ExtractionRequest(schema, cite_sources=True), llm=None)
-    assert time.perf_counter() - start < 2.0  # a tenth of it on a machine of its own
+    assert time.process_time() - start < 2.0  # a tenth of it where nothing else runs
