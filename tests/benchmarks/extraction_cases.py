@@ -231,6 +231,30 @@ _ORDER = _object(
     }
 )
 
+_HOSTING = _object(
+    {
+        "ref_no": _TEXT,
+        "date": _DATE,
+        "due_date": _DATE,
+        "status": _TEXT,
+        "customer": _field("string", "Bill to"),
+        "website": _TEXT,
+        "currency": _field("string", "ISO code of the currency"),
+        "subtotal": _NUMBER,
+        "total_tax": _NUMBER,
+        "total_discount": _NUMBER,
+        "total_fee": _NUMBER,
+        "grand_total": _NUMBER,
+        "purchase_order": _TEXT,
+        "items": {
+            "type": "array",
+            "items": _object(
+                {"item": _TEXT, "qty": _field("integer"), "price": _NUMBER, "tax": _NUMBER, "total": _NUMBER}
+            ),
+        },
+    }
+)
+
 _SF424 = _object(
     {
         "omb_number": _TEXT,
@@ -548,7 +572,7 @@ CASES = (
             total=1231.2,
             line_items=_lines(("Design work", 8, 120.0, 960.0), ("Revisions", 2, 90.0, 180.0)),
         ),
-        tuned_on=False,
+        tuned_on=True,
     ),
     Case(
         "receipt of a café",
@@ -562,7 +586,7 @@ CASES = (
             total=7.0,
             line_items=_lines(("Coffee", 2, 3.5, 7.0)),
         ),
-        tuned_on=False,
+        tuned_on=True,
     ),
     Case(
         "invoice in boxes",
@@ -581,6 +605,32 @@ CASES = (
                 ("Item 4", 5, 600.0, 3000.0),
             ),
         ),
+        tuned_on=True,
+    ),
+    Case(
+        "invoice in ruled tables",
+        f"{DOCUMENTS}/invoice-hosting-en.pdf",
+        _HOSTING,
+        {
+            "ref_no": "#1721",
+            "date": "2023-12-25",
+            "due_date": "2023-12-25",
+            "status": "Paid!",
+            "customer": "John Doe",
+            "website": "https://www.festrolcorp.io",
+            "currency": "EUR",
+            "subtotal": 640.2,
+            "total_tax": 0.0,
+            "total_discount": 10.0,
+            "total_fee": 10.0,
+            "grand_total": 620.2,
+            "purchase_order": None,
+            "items": [
+                {"item": "Cloud VPS Server - Starter Plan", "qty": 1, "price": 400.0, "tax": None, "total": 324.0},
+                {"item": "Domain Registration - example.com", "qty": 1, "price": 20.0, "tax": None, "total": 16.2},
+                {"item": "Maintenance Charge - Yearly", "qty": 1, "price": 300.0, "tax": None, "total": 300.0},
+            ],
+        },
         tuned_on=False,
     ),
     Case(
