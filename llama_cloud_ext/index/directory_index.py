@@ -579,7 +579,7 @@ class LlamaCloudDirectoryIndex(DirectoryMethods):
         own = directory_id is None
         if directory_id is None:
             made = await directories.create(connection, DirectoryOptions(name=str(settings.name)))
-            directory_id = str(made.get("id"))
+            directory_id = str(made["id"])
         try:
             outcomes = await self._bring(connection, directory_id, files, False) if files else []
             record = await indexes.create(connection, directory_id, settings)
