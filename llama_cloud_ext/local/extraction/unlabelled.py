@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from llama_cloud_ext.local.extraction.dates import dates_in, times_in
 from llama_cloud_ext.local.extraction.label_words import words_of_label
-from llama_cloud_ext.local.extraction.numbers import CURRENCY, currency_code
+from llama_cloud_ext.local.extraction.numbers import CURRENCY
 from llama_cloud_ext.local.extraction.outcomes import Outcome
 from llama_cloud_ext.local.extraction.request import SourcePage
 from llama_cloud_ext.local.extraction.schema_fields import Field
 from llama_cloud_ext.local.extraction.segments import Line, Segment
-from llama_cloud_ext.local.extraction.values import EMAIL, IBAN, URL, sort_of
+from llama_cloud_ext.local.extraction.values import EMAIL, IBAN, URL, currency_of, sort_of
 
 CONFIDENCE = 0.6
 """Of a value that nothing but its form and its being the only one speaks for."""
@@ -47,20 +47,22 @@ def value_without_label(
         return None
     if sort in {"date", "time"} and not set(words_of_label(field.name)) <= _OF_THE_DOCUMENT:
         return None
-    found = list(_found(sort, lines))
+    found = list(_found(field, sort, lines))
     if len({value for value, _, _ in found}) != 1:
         return None
     value, text, segment = found[0]
+    if not value:  # a currency's sign, where an ISO code is wanted
+        return None
     return Outcome(value, text, segment.page, "", CONFIDENCE, "The only one of its form, without a label.")
 
 
-def _found(sort: str, lines: Iterable[Line]) -> Iterable[tuple[str, str, Segment]]:
+def _found(field: Field, sort: str, lines: Iterable[Line]) -> Iterable[tuple[str, str, Segment]]:
     for line in lines:
         for segment in line.segments:
             text = segment.text
             if sort == "currency":
                 for match in CURRENCY.finditer(text):
-                    yield currency_code(match[0]) or match[0], match[0], segment
+                    yield currency_of(match[0], field) or "", match[0], segment
                 continue
             if len(text) > _LONGEST_SEGMENT:
                 continue
