@@ -261,3 +261,14 @@ def test_a_long_document_takes_well_under_a_second() -> None:
     start = time.process_time()
     extract(pages, ExtractionRequest(schema, cite_sources=True), llm=None)
     assert time.process_time() - start < 2.0  # a tenth of it where nothing else runs
+
+
+def test_the_only_date_is_not_taken_from_another_label() -> None:
+    """Ensure a date that the page calls something else does not become the document's own for being the only one."""
+    schema = {"type": "object", "properties": {"invoice_date": {"anyOf": [{"type": "string"}, {"type": "null"}]}}}
+    request = ExtractionRequest(schema, "per_doc", None, cite_sources=True, confidence_scores=True)
+    found = {
+        text: extract([SourcePage(1, text, text, [], None, None)], request, llm=None).data["invoice_date"]
+        for text in ("Expiration Date: 01/31/2009", "Issued: 31/01/2009", "31/01/2009")
+    }
+    assert list(found.values()) == [None, "2009-01-31", "2009-01-31"]

@@ -19,10 +19,23 @@ _DIGITS = r"\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?|[.,]
 
 CURRENCY = re.compile(_CURRENCY)
 
-NUMBER_PATTERN = (
-    rf"(?:{_CURRENCY}\s?)?(?:[-−+]\s?)?(?:{_CURRENCY}\s?)?(?:{_DIGITS})(?:-(?!\w))?(?:\s?{_CURRENCY}|\s?%)?"
-)
-"""A number with its sign, and the currency or per cent beside it; for use in larger expressions."""
+_OTHER_GROUPS = re.compile(r"\d[.,']\d{3}[.,]\d{1,2}(?!\d)")
+
+
+def number_pattern(texts: Iterable[str]) -> str:
+    """A number with its sign, and the currency or per cent beside it; for use in larger expressions.
+
+    Args:
+        texts: Of the document. Where it groups thousands by another mark, a space between digits parts two numbers.
+
+    Example:
+        >>> spaced, marked = number_pattern(["1 560,00"]), number_pattern(["1,560.00"])
+        >>> re.findall(spaced, "2 780,00"), re.findall(marked, "2 780.00")
+        (['2 780,00'], ['2', '780.00'])
+    """
+    digits = _DIGITS.replace(" ", "") if any(map(_OTHER_GROUPS.search, texts)) else _DIGITS
+    return rf"(?:{_CURRENCY}\s?)?(?:[-−+]\s?)?(?:{_CURRENCY}\s?)?(?:{digits})(?:-(?!\w))?(?:\s?{_CURRENCY}|\s?%)?"
+
 
 _NUMBER = re.compile(
     rf"(?<![\w.,/:#-])(?:{_CURRENCY}\s?)?(?P<sign>[-−+]\s?)?(?:{_CURRENCY}\s?)?(?P<digits>{_DIGITS})"

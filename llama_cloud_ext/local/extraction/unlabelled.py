@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from llama_cloud_ext.local.extraction.dates import dates_in, times_in
 from llama_cloud_ext.local.extraction.label_words import words_of_label
@@ -22,6 +23,7 @@ _LONGEST_SEGMENT = 60
 
 _PHONE = re.compile(r"(?<![\w+])\+\d[\d\s()./-]{6,18}\d(?![\w-])")
 _PATTERNS = {"email": EMAIL, "url": URL, "iban": IBAN, "phone": _PHONE}
+_MOMENTS: dict[str, Callable[[str], Iterable[Any]]] = {"date": dates_in, "time": times_in}
 _OF_THE_DOCUMENT = frozenset({"date", "time", "invoice", "receipt", "document", "issue", "issued", "order"})
 
 
@@ -69,12 +71,15 @@ def _found(field: Field, sort: str, lines: Iterable[Line]) -> Iterable[tuple[str
             if sort in _PATTERNS:
                 for match in _PATTERNS[sort].finditer(text):
                     yield match[0], match[0], segment
-            elif sort == "date":
-                for date in dates_in(text):
-                    yield date.value.isoformat(), date.text, segment
-            elif sort == "time":
-                for time in times_in(text):
-                    yield time.value.isoformat(), time.text, segment
+            for moment in _MOMENTS[sort](text) if sort in _MOMENTS else ():
+                if not _is_of_something_else(text, moment.text):
+                    yield moment.value.isoformat(), moment.text, segment
+
+
+def _is_of_something_else(text: str, value: str) -> bool:
+    """Whether a label before the value says that it is not the document's own: "Expiration Date: 01/31/2009"."""
+    before = text[: text.find(value)].rstrip()
+    return before.endswith(":") and not set(words_of_label(before)) <= _OF_THE_DOCUMENT
 
 
 def _title(field: Field, pages: Sequence[SourcePage]) -> Outcome | None:
