@@ -37,6 +37,7 @@ SETTINGS = (
     "filters",
     "custom_filters",
     "file_ids",
+    "retrieve_page_screenshot_nodes",
     "similarity_top_k",
 )
 """What a retriever can be set to, by the names of its arguments."""
@@ -65,6 +66,8 @@ class LlamaCloudDirectoryRetriever(BaseRetriever):
         filters: LlamaIndex `MetadataFilters` on the files' metadata, joined by "and".
         custom_filters: The same as the API has it: `{"year": {"operator": "gte", "value": 2024}}`.
         file_ids: Only nodes of these files, by the ids that `find_files` and nodes have.
+        retrieve_page_screenshot_nodes: Whether to add the pages' screenshots as ImageNodes; the index keeps some if it
+            was created with `store_attachments=["screenshots"]`.
         similarity_top_k: The same as `top_k`, as other LlamaIndex retrievers spell it.
         callback_manager: LlamaIndex callbacks.
         object_map: Objects behind IndexNodes, by their index ids.
@@ -103,6 +106,7 @@ class LlamaCloudDirectoryRetriever(BaseRetriever):
         filters: Any = None,
         custom_filters: dict[str, Any] | None = None,
         file_ids: Sequence[str] | None = None,
+        retrieve_page_screenshot_nodes: bool = False,
         similarity_top_k: int | None = None,
         callback_manager: CallbackManager | None = None,
         object_map: dict[str, Any] | None = None,
@@ -127,6 +131,7 @@ class LlamaCloudDirectoryRetriever(BaseRetriever):
         self._reference = index_reference(
             options, kind=DIRECTORY_INDEXES, name=name, ids={"index_id": index_id, "id": id}, project_name=project_name
         )
+        self._screenshots = retrieve_page_screenshot_nodes
         self._names: dict[str, str] = {}
         super().__init__(callback_manager=callback_manager, object_map=object_map, objects=objects, verbose=verbose)
 
@@ -156,10 +161,13 @@ class LlamaCloudDirectoryRetriever(BaseRetriever):
         return f"{type(self).__name__}({self._reference.name or self._reference.index_id!r}{settings})"
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return run(retrieve, self._reference, self._names, query_bundle.query_str, self._body)
+        return run(retrieve, *self._asked(query_bundle))
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return await run_async(retrieve, self._reference, self._names, query_bundle.query_str, self._body)
+        return await run_async(retrieve, *self._asked(query_bundle))
+
+    def _asked(self, query: QueryBundle) -> tuple[IndexReference, dict[str, str], str, dict[str, Any], bool]:
+        return self._reference, self._names, query.query_str, self._body, self._screenshots
 
 
 def _body(settings: dict[str, Any]) -> dict[str, Any]:

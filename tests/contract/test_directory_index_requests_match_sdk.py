@@ -253,3 +253,11 @@ def test_models_have_the_sdks_fields(recording_sdk: OfficialSdk) -> None:
     ours = {name: set(model.model_fields) for name, (model, _) in MODELS.items()}
     for name, (_, arguments) in MODELS.items():
         assert ours[name] == set(theirs[name]) - arguments | FROM_THE_GUIDE.get(_last(name), set()), name
+
+
+def test_an_expiry_is_sent_as_the_guide_has_it(recording_sdk: OfficialSdk) -> None:
+    """Ensure `expires_at`, which only the service's guide knows, travels beside what the SDK sends."""
+    arguments = {"name": "invoice-batch", "type": "ephemeral"}
+    extra = {"extra_body": {"expires_at": MOMENT.isoformat()}}
+    expected = recording_sdk.run(recorded, function="beta.directories.create", arguments=arguments | extra, scope=SCOPE)
+    assert ours(directories.create, DirectoryOptions(**arguments, expires_at=MOMENT), scoped=True) == expected
