@@ -14,7 +14,7 @@ from llama_cloud_ext.local.answers import cloud_of, json_answer
 from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.pipeline_answers import describe_document, describe_node, describe_status
 from llama_cloud_ext.local.pipeline_records import ERROR, PENDING, DocumentRecord, NewDocument
-from llama_cloud_ext.local.pipelines_routes import known_pipeline
+from llama_cloud_ext.local.pipelines_routes import known_pipeline, settled_counts
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.uploads import receive_body
@@ -121,22 +121,9 @@ async def status_counts(request: Request) -> Response:
             return {}
         return await wait_for(cloud.pipelines.document_counts(pipeline.id, file_id=file_id, direct_only=direct))
 
-    counts = await settled(
-        look,
-        cloud.ingestion.ends,
-        lambda now: not any(now.get(status) for status in PENDING),
-        lambda _: pipeline.updated_at,
-    )
-    return json_answer(
-        {
-            "counts": counts,
-            "total_count": sum(counts.values()),
-            "pipeline_id": pipeline.id,
-            "data_source_id": data_source,
-            "file_id": file_id,
-            "only_direct_upload": direct,
-        }
-    )
+    answer = await settled_counts(look, cloud, pipeline)
+    asked = {"data_source_id": data_source, "file_id": file_id, "only_direct_upload": direct}
+    return json_answer(answer | asked)
 
 
 async def _page(request: Request) -> dict[str, Any]:

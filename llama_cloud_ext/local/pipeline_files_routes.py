@@ -14,7 +14,7 @@ from llama_cloud_ext.local.answers import cloud_of, json_answer
 from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.pipeline_answers import describe_file, describe_status
 from llama_cloud_ext.local.pipeline_records import ERROR, PENDING, STATUSES, PipelineFileRecord
-from llama_cloud_ext.local.pipelines_routes import known_pipeline
+from llama_cloud_ext.local.pipelines_routes import known_pipeline, settled_counts
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.uploads import receive_body, receive_upload
@@ -103,21 +103,9 @@ async def status_counts(request: Request) -> Response:
     async def look() -> dict[str, int]:
         return {} if data_source is not None else await wait_for(cloud.pipelines.file_counts(pipeline.id))
 
-    counts = await settled(
-        look,
-        cloud.ingestion.ends,
-        lambda now: not any(now.get(status) for status in PENDING),
-        lambda _: pipeline.updated_at,
-    )
-    return json_answer(
-        {
-            "counts": counts,
-            "total_count": sum(counts.values()),
-            "pipeline_id": pipeline.id,
-            "data_source_id": data_source,
-            "only_manually_uploaded": flag(request, "only_manually_uploaded"),
-        }
-    )
+    answer = await settled_counts(look, cloud, pipeline)
+    asked = {"data_source_id": data_source, "only_manually_uploaded": flag(request, "only_manually_uploaded")}
+    return json_answer(answer | asked)
 
 
 async def import_metadata(request: Request) -> Response:

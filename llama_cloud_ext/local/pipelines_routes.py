@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -171,6 +171,28 @@ async def known_pipeline(request: Request) -> PipelineRecord:
     if pipeline is None:
         raise RequestError(404, "Pipeline not found")
     return pipeline
+
+
+async def settled_counts(
+    look: Callable[[], Awaitable[dict[str, int]]], cloud: LocalCloud, pipeline: PipelineRecord
+) -> dict[str, Any]:
+    """How many documents or files are in which status, after a moment's patience while some are still to come.
+
+    Args:
+        look: Counts them.
+        cloud: Where they are ingested.
+        pipeline: What they belong to.
+
+    Returns:
+        What the answers about documents and about files have in common.
+    """
+    counts = await settled(
+        look,
+        cloud.ingestion.ends,
+        lambda now: not any(now.get(status) for status in PENDING),
+        lambda _: pipeline.updated_at,
+    )
+    return {"counts": counts, "total_count": sum(counts.values()), "pipeline_id": pipeline.id}
 
 
 async def _changed(cloud: LocalCloud, pipeline: PipelineRecord, name: str, configuration: dict[str, Any]) -> Response:

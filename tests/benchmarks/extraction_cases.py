@@ -2,6 +2,10 @@
 
 The values were written before any extractor was run on the documents. Rules are tuned on the documents of half A;
 half B only judges. What a page does not show is None: the blank forms are here for the fields that nobody filled in.
+
+A document of half B whose mistakes have been looked at belongs to half A from then on. Six have moved so; what was
+found in them before that, of what a person reads: invoice, French 79 %; credit note, German 79 %; order slip 77 %;
+invoice in dollars 71 %; receipt of a café 88 %; invoice in boxes 0 %. Layouts that the rules have not met may go so.
 """
 
 from __future__ import annotations
@@ -227,6 +231,30 @@ _ORDER = _object(
         "items": {
             "type": "array",
             "items": _object({"item": _TEXT, "description": _TEXT, "price": _NUMBER}),
+        },
+    }
+)
+
+_HOSTING = _object(
+    {
+        "ref_no": _TEXT,
+        "date": _DATE,
+        "due_date": _DATE,
+        "status": _TEXT,
+        "customer": _field("string", "Bill to"),
+        "website": _TEXT,
+        "currency": _field("string", "ISO code of the currency"),
+        "subtotal": _NUMBER,
+        "total_tax": _NUMBER,
+        "total_discount": _NUMBER,
+        "total_fee": _NUMBER,
+        "grand_total": _NUMBER,
+        "purchase_order": _TEXT,
+        "items": {
+            "type": "array",
+            "items": _object(
+                {"item": _TEXT, "qty": _field("integer"), "price": _NUMBER, "tax": _NUMBER, "total": _NUMBER}
+            ),
         },
     }
 )
@@ -532,6 +560,82 @@ CASES = (
             ],
         },
         tuned_on=True,
+    ),
+    Case(
+        "invoice in dollars",
+        f"{DOCUMENTS}/invoice-design-en.pdf",
+        INVOICE,
+        # Many countries have dollars: the sign is no ISO code.
+        _nothing_but(
+            INVOICE,
+            invoice_number="INV-42",
+            invoice_date="2026-07-27",
+            customer="Ada",
+            subtotal=1140.0,
+            vat_amount=91.2,
+            total=1231.2,
+            line_items=_lines(("Design work", 8, 120.0, 960.0), ("Revisions", 2, 90.0, 180.0)),
+        ),
+        tuned_on=True,
+    ),
+    Case(
+        "receipt of a café",
+        f"{DOCUMENTS}/receipt-coffee-en.pdf",
+        INVOICE,
+        _nothing_but(
+            INVOICE,
+            invoice_number="R-100",
+            customer="Bo",
+            subtotal=7.0,
+            total=7.0,
+            line_items=_lines(("Coffee", 2, 3.5, 7.0)),
+        ),
+        tuned_on=True,
+    ),
+    Case(
+        "invoice in boxes",
+        f"{DOCUMENTS}/invoice-boxes-en.pdf",
+        INVOICE,
+        # Where the number should stand, the page has "None".
+        _nothing_but(
+            INVOICE,
+            customer="Client company",
+            total=28200.0,
+            currency="CZK",
+            line_items=_lines(
+                ("Item 1", 32, 600.0, 19200.0),
+                ("Item 2", 60, 50.0, 3000.0),
+                ("Item 3", 50, 60.0, 3000.0),
+                ("Item 4", 5, 600.0, 3000.0),
+            ),
+        ),
+        tuned_on=True,
+    ),
+    Case(
+        "invoice in ruled tables",
+        f"{DOCUMENTS}/invoice-hosting-en.pdf",
+        _HOSTING,
+        {
+            "ref_no": "#1721",
+            "date": "2023-12-25",
+            "due_date": "2023-12-25",
+            "status": "Paid!",
+            "customer": "John Doe",
+            "website": "https://www.festrolcorp.io",
+            "currency": "EUR",
+            "subtotal": 640.2,
+            "total_tax": 0.0,
+            "total_discount": 10.0,
+            "total_fee": 10.0,
+            "grand_total": 620.2,
+            "purchase_order": None,
+            "items": [
+                {"item": "Cloud VPS Server - Starter Plan", "qty": 1, "price": 400.0, "tax": None, "total": 324.0},
+                {"item": "Domain Registration - example.com", "qty": 1, "price": 20.0, "tax": None, "total": 16.2},
+                {"item": "Maintenance Charge - Yearly", "qty": 1, "price": 300.0, "tax": None, "total": 300.0},
+            ],
+        },
+        tuned_on=False,
     ),
     Case(
         "receipt with a note",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core.base.llms.types import LLMMetadata
 from llama_index.core.llms import MockLLM
 
 from llama_cloud_ext.local import Simulation
@@ -121,6 +122,7 @@ async def test_pages_and_targets(tmp_path: Path) -> None:
             for options, pages in (
                 ({"target_pages": "2-3,9"}, [2, 3]),
                 ({"max_pages": 3}, [1, 2, 3]),
+                ({"max_pages": 2.0}, [1, 2]),
                 ({"target_pages": "2-4", "max_pages": 2}, [2, 3]),
             ):
                 job = await ended(client, (await extract(client, source, **options))["id"])
@@ -161,6 +163,19 @@ async def test_an_llm_of_ones_own(tmp_path: Path) -> None:
         ]
         for job in jobs:
             assert (await ended(client, job["id"]))["extract_result"] == {"llm": MockLLM().metadata.model_name}
+
+
+async def test_an_llm_that_is_broken(tmp_path: Path) -> None:
+    """Ensure an LLM that cannot even say its name fails the job, once."""
+
+    class Nameless(MockLLM):
+        @property
+        def metadata(self) -> LLMMetadata:
+            raise RuntimeError("no such model")
+
+    async with extract_client(tmp_path, llm=Nameless()) as client:
+        job = await extracted(client, "one")
+        assert job["error_message"] == "Internal error of the local extraction: RuntimeError: no such model"
 
 
 async def test_saved_configurations(tmp_path: Path) -> None:
@@ -438,10 +453,14 @@ async def test_sheets(tmp_path: Path, data_dir: Path) -> None:
 
 async def test_simulated_latency_is_that_of_one_job(tmp_path: Path) -> None:
     """Ensure an extraction takes the simulated latency once, whether or not its file must be parsed first."""
-    loop = asyncio.get_running_loop()
-    async with extract_client(tmp_path, simulate=Simulation(latency=0.5)) as client:
+    drawn: list[str] = []
+
+    def latency(name: str) -> float:
+        drawn.append(name)
+        return 0.05
+
+    async with extract_client(tmp_path, simulate=Simulation(latency=latency)) as client:
         file = await upload_file(client, b"one", "doc.txt")
-        for prompt in ("parse first", "parsed already"):
-            started = loop.time()
+        for count, prompt in enumerate(("parse first", "parsed already"), 1):
             await ended(client, (await extract(client, file["id"], system_prompt=prompt))["id"])
-            assert 0.45 < loop.time() - started < 0.95
+            assert drawn == ["doc.txt"] * count
