@@ -163,11 +163,11 @@ async def _text(request: Request, body: Mapping[str, Any], index: DirectoryIndex
     """The text of the file that a request names, by its id in the index or in the source directory."""
     cloud = cloud_of(request)
     asked = str(text_in(body, "file_id"))
-    document = await wait_for(cloud.pipelines.document(index.pipeline_id, [asked]))
+    document = await wait_for(cloud.pipeline_documents.get(index.pipeline_id, [asked]))
     if document is None:
         outputs = await wait_for(cloud.directories.files(index.output_directory_id, [("source_id = ?", asked)]))
         ids = [file.id for file in outputs.rows]
-        document = await wait_for(cloud.pipelines.document(index.pipeline_id, ids))
+        document = await wait_for(cloud.pipeline_documents.get(index.pipeline_id, ids))
     if document is None:
         raise RequestError(404, f"File {asked} not found in index {index.id}")
     return document.text
