@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.index.connection import connection_of, connection_options, index_reference
+from llama_cloud_ext.index.connection import connection_options, index_reference
 from llama_cloud_ext.index.directory_filters import custom_filters as filters_by_field
 from llama_cloud_ext.index.directory_retrieval import retrieve
+from llama_cloud_ext.index.named_retriever import NamedIndexRetriever
 from llama_cloud_ext.index.reference import DIRECTORY_INDEXES
 from llama_cloud_ext.index.retriever import either
 from llama_cloud_ext.wire.io_loop import run, run_async
@@ -43,7 +43,7 @@ SETTINGS = (
 """What a retriever can be set to, by the names of its arguments."""
 
 
-class LlamaCloudDirectoryRetriever(BaseRetriever):
+class LlamaCloudDirectoryRetriever(NamedIndexRetriever):
     """Retrieves nodes from an index over a directory on LlamaCloud.
 
     A setting that is None leaves it to the service; False and 0.0 are values and are sent. No request is made before
@@ -88,6 +88,8 @@ class LlamaCloudDirectoryRetriever(BaseRetriever):
             print(node.score, node.metadata.get("file_name"), node.metadata.get("page_number"), node.text[:80])
         ```
     """
+
+    _ID = "index_id"
 
     def __init__(
         self,
@@ -134,31 +136,6 @@ class LlamaCloudDirectoryRetriever(BaseRetriever):
         self._screenshots = retrieve_page_screenshot_nodes
         self._names: dict[str, str] = {}
         super().__init__(callback_manager=callback_manager, object_map=object_map, objects=objects, verbose=verbose)
-
-    @classmethod
-    def of(cls, reference: IndexReference, **settings: Any) -> LlamaCloudDirectoryRetriever:
-        """A retriever of an index that was perhaps looked up already, so that it need not be again.
-
-        Args:
-            reference: The index.
-            **settings: Settings as the constructor takes them, but for those that name an index.
-
-        Raises:
-            ConfigurationError: A setting is unknown or has a value that cannot work.
-        """
-        connection = connection_of(reference, settings)
-        retriever = cls(reference.name, index_id=reference.index_id, **connection, **settings)
-        retriever._reference = reference
-        return retriever
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What is sent with every query besides it; what is not in here is left to the service."""
-        return dict(self._body)
-
-    def __repr__(self) -> str:
-        settings = "".join(f", {name}={value!r}" for name, value in self._body.items())
-        return f"{type(self).__name__}({self._reference.name or self._reference.index_id!r}{settings})"
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return run(retrieve, *self._asked(query_bundle))
