@@ -160,7 +160,7 @@ def sort_out_inputs(
         raise ConfigurationError(
             "no files to extract from",
             option="files",
-            hint='Pass files="report.pdf", or a list of files: extract(Invoice, files=…). The second argument is config.',
+            hint='Pass files="report.pdf", or a list of files, by its name: the second argument is config.',
         )
     one = isinstance(files, ParseResult)  # it can be iterated over, page by page
     inputs, single = sort_out([files] if one else files, extra_info, fs)  # type: ignore[arg-type, list-item]  # sorted out whatever they are
