@@ -149,7 +149,7 @@ def test_data_that_do_not_fit_fail_the_file(folder: Path) -> None:
         ("papers_of_mine:Missing", "Missing"),
         ("no_such_module:Invoice", "no_such_module"),
         ("papers_of_mine", "package.module:Class"),
-        ("missing.json", "missing.json"),
+        ("missing.json", "package.module:Class"),
         ("broken.json", "broken.json cannot be read as JSON"),
         ("list.json", "schema"),
         ("deep.json", "lines[].when"),
