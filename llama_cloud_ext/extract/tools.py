@@ -109,6 +109,10 @@ class LlamaExtractToolSpec(BaseToolSpec):
                 f"the extractor has a connection already, and {', '.join(connection)} would have no effect",
                 option=next(iter(connection)),
             )
+        if not isinstance(schemas, Mapping):
+            raise ConfigurationError(
+                "schemas are given by name", option="schemas", hint='Pass schemas={"invoice": Invoice}.'
+            )
         self._documents = AgentDocuments(roots, documents, allow_urls=allow_urls)
         self._schemas = {name: DataSchema.of(schema) for name, schema in schemas.items()}
         self._given = dict(schemas)

@@ -222,7 +222,7 @@ def test_what_passes_is_tried_again(step: str, fault: Fault) -> None:
 
 def test_faults_while_waiting_neither_fail_nor_repeat_a_job() -> None:
     """Ensure looks at jobs may fail in every passing way."""
-    passing: list[Fault] = [502, Lost("cut"), httpx.Response(200, content=b"<html>")]
+    passing: list[Fault] = [502, Lost("cut")]
     service = ScriptedExtract(fault=in_turn({"list": passing, "get": passing}), looks=2)
     results = service.extractor().extract(SCHEMA, None, texts(4))
     assert [result.data for result in results] == [DATA] * 4

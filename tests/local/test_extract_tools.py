@@ -349,6 +349,8 @@ def test_there_must_be_something_to_read() -> None:
     """Ensure tools without documents, roots that do not exist and contradicting connections raise at once."""
     with pytest.raises(ConfigurationError, match="nothing that the tools may read"):
         LlamaExtractToolSpec({"invoice": Invoice}, base_url="local::memory:")
+    with pytest.raises(ConfigurationError, match="schemas are given by name"):
+        LlamaExtractToolSpec([Invoice], roots=".", base_url="local::memory:")  # type: ignore[arg-type]  # what a user tries
     with pytest.raises(ConfigurationError, match="is no folder"):
         LlamaExtractToolSpec({"invoice": Invoice}, roots=["/not/there"], base_url="local::memory:")
     with pytest.raises(ConfigurationError, match="has a connection already"):
