@@ -102,20 +102,15 @@ class ExtractRunner:
     async def _extract(self, source: ExtractSource) -> ExtractResult[Any]:
         record = await self._pipeline().run(source, self._request.body)
         result = await in_thread(checked_result, record, source.identity, self._request.schema)
-        self._warn_of_gaps(result)
+        self._warn_of(await in_thread(_gaps, result), result)
         return result
 
-    def _warn_of_gaps(self, result: ExtractResult[Any]) -> None:
+    def _warn_of(self, gaps: list[str], result: ExtractResult[Any]) -> None:
         """Say once a call what was asked for and did not come."""
-        found = [field for field in result.fields.values() if field.value is not None]
-        there = {
-            "cite_sources": any(field.citations for field in found),
-            "confidence_scores": any(field.confidence is not None for field in found),
-        }
-        for option, came in there.items():
+        for option in gaps:
             # The record says it of a saved configuration, too.
             asked = self._request.body.get("configuration") or result.job.configuration
-            if found and not came and asked.get(option) and option not in self._warned:
+            if asked.get(option) and option not in self._warned:
                 self._warned.add(option)
                 logger.warning(
                     "%s=True was asked for, and job %s for %s came without: tier and version decide on it",
@@ -131,3 +126,13 @@ class ExtractRunner:
             job_timeout=self._job_timeout,
             delete_after=self._delete_after,
         )
+
+
+def _gaps(result: ExtractResult[Any]) -> list[str]:
+    """What may be asked of all fields, and none that has a value came with."""
+    found = [field for field in result.fields.values() if field.value is not None]
+    there = {
+        "cite_sources": any(field.citations for field in found),
+        "confidence_scores": any(field.confidence is not None for field in found),
+    }
+    return [option for option, came in there.items() if found and not came]
