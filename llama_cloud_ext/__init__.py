@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from llama_cloud_ext.extract.result import ExtractResult
     from llama_cloud_ext.extract.tools import LlamaExtractToolSpec
     from llama_cloud_ext.index.composite_retriever import LlamaCloudCompositeRetriever
-    from llama_cloud_ext.index.directory_answers import FoundFile, GrepMatch
+    from llama_cloud_ext.index.directory_answers import FileAttachment, FoundFile, GrepMatch
     from llama_cloud_ext.index.directory_files import DirectoryFile
     from llama_cloud_ext.index.directory_index import LlamaCloudDirectoryIndex
     from llama_cloud_ext.index.directory_retriever import LlamaCloudDirectoryRetriever
@@ -91,6 +91,7 @@ _HOME = {
     "FolderRefresh": "index.folder_refresh",
     "IndexFile": "index.files",
     "DirectoryFile": "index.directory_files",
+    "FileAttachment": "index.directory_answers",
     "FoundFile": "index.directory_answers",
     "GrepMatch": "index.directory_answers",
     "LlamaCloudDirectoryIndex": "index.directory_index",
@@ -151,6 +152,7 @@ __all__ = [
     "ExtractValidationError",
     "ExtractionAgent",
     "FailedItem",
+    "FileAttachment",
     "FolderRefresh",
     "FoundFile",
     "GrepMatch",

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llama_cloud_ext.wire import index_retrieval
-from llama_cloud_ext.wire.models.tolerant import TolerantModel, as_integer, as_text, as_text_or_empty, attribute
+from llama_cloud_ext.errors import DownloadError
+from llama_cloud_ext.wire import attachments, index_retrieval
+from llama_cloud_ext.wire.models.tolerant import (
+    TolerantModel,
+    as_integer,
+    as_moment,
+    as_text,
+    as_text_or_empty,
+    attribute,
+)
 from llama_cloud_ext.wire.paging import first
 
 if TYPE_CHECKING:
@@ -46,6 +54,23 @@ class GrepMatch(TolerantModel):
         return f"GrepMatch({self.content!r}, start_char={self.start_char}, end_char={self.end_char})"
 
 
+class FileAttachment(TolerantModel):
+    """Something that an index keeps beside a file's text.
+
+    Attributes:
+        name: Such as "screenshots/page_7.jpg"; what `read_attachment` takes.
+        size: In bytes.
+        last_modified: When it was made.
+    """
+
+    name = attribute(as_text_or_empty)
+    size = attribute(as_integer)
+    last_modified = attribute(as_moment)
+
+    def __repr__(self) -> str:
+        return f"FileAttachment(name={self.name!r}, size={self.size})"
+
+
 async def find_files(
     reference: IndexReference, name_contains: str | None, name: str | None, limit: int | None
 ) -> list[FoundFile]:
@@ -77,3 +102,23 @@ async def read_file(reference: IndexReference, file_id: str, offset: int | None,
 
 def _page(limit: int | None) -> int | None:
     return None if limit is None else max(1, min(limit, _LARGEST_PAGE))
+
+
+async def list_attachments(reference: IndexReference, file_id: str) -> list[FileAttachment]:
+    """The attachments of a file. On the I/O loop."""
+    connection = (await reference.find()).connection
+    listed = attachments.list_attachments(connection, file_id, page_size=_LARGEST_PAGE)
+    return [FileAttachment(one) async for one in listed]
+
+
+async def read_attachment(reference: IndexReference, file_id: str, name: str) -> bytes:
+    """The content of an attachment. On the I/O loop.
+
+    Raises:
+        DownloadError: It could not be fetched whole.
+    """
+    connection = (await reference.find()).connection
+    url = as_text((await attachments.get(connection, file_id, name)).get("url"))
+    if not url:
+        raise DownloadError(f"the service gives no address for {name} of file {file_id}")
+    return (await connection.download(url)).content

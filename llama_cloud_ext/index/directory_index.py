@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from llama_index.core.tools import FunctionTool
     from typing_extensions import Self, Unpack
 
-    from llama_cloud_ext.index.directory_answers import FoundFile, GrepMatch
+    from llama_cloud_ext.index.directory_answers import FileAttachment, FoundFile, GrepMatch
     from llama_cloud_ext.wire.settings import ConnectionArguments
 
 ChatModeName = Literal["best", "context", "condense_question", "condense_plus_context", "simple"]
@@ -432,6 +432,38 @@ class LlamaCloudDirectoryIndex(DirectoryMethods):
     async def aread_file(self, file_id: str, *, offset: int | None = None, max_length: int | None = None) -> str:
         """The asynchronous twin of `read_file`."""
         return await run_async(directory_answers.read_file, self.reference, file_id, offset, max_length)
+
+    def list_attachments(self, file_id: str) -> list[FileAttachment]:
+        """What the index keeps beside a file's text, if it was created with `store_attachments`.
+
+        Args:
+            file_id: The file, by the id that `find_files`, `list_files` and nodes have.
+
+        Raises:
+            NotFoundError: There is no such file.
+        """
+        return run(directory_answers.list_attachments, self.reference, file_id)
+
+    async def alist_attachments(self, file_id: str) -> list[FileAttachment]:
+        """The asynchronous twin of `list_attachments`."""
+        return await run_async(directory_answers.list_attachments, self.reference, file_id)
+
+    def read_attachment(self, file_id: str, name: str) -> bytes:
+        """The content of an attachment: a page's screenshot, or its items as JSON.
+
+        Args:
+            file_id: The file, by the id that `find_files`, `list_files` and nodes have.
+            name: The attachment's name, such as "screenshots/page_7.jpg".
+
+        Raises:
+            NotFoundError: There is no such attachment.
+            DownloadError: It could not be fetched whole.
+        """
+        return run(directory_answers.read_attachment, self.reference, file_id, name)
+
+    async def aread_attachment(self, file_id: str, name: str) -> bytes:
+        """The asynchronous twin of `read_attachment`."""
+        return await run_async(directory_answers.read_attachment, self.reference, file_id, name)
 
     # Use
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from llama_cloud_ext.local import (
+    attachments_routes,
     configurations_routes,
     directories_routes,
     directory_files_routes,
@@ -62,6 +63,7 @@ ROUTE_MODULES = (
     directory_files_routes,
     indexes_routes,
     index_retrieval_routes,
+    attachments_routes,
     projects_routes,
 )
 

@@ -83,8 +83,8 @@ class LocalCloud:
         check_models(embed_model, reranker, llm)
         self.data = data
         self.simulation = simulation
-        self._tessdata = tessdata
-        self._engine = engine
+        self.tessdata = tessdata
+        self.engine = engine
         self._embed_model = embed_model
         self._reranker = reranker
         self.llm = llm
@@ -147,14 +147,14 @@ class LocalCloud:
         self.parse_jobs = JobTable(self.store.database, "jobs", ParseJobRecord)
         self.project: ProjectRecord = self.store.project().result()
         self.blobs.sweep(self.store.known_blobs().result())
-        self.page_images = PageImages(self.blobs, self.threads, engine=self._engine)
+        self.page_images = PageImages(self.blobs, self.threads, engine=self.engine)
         self.runner = JobRunner(
             self.root,
             self.parse_jobs,
             self.blobs,
-            engine=self._engine,
+            engine=self.engine,
             simulation=self.simulation,
-            tessdata=self._tessdata,
+            tessdata=self.tessdata,
         )
         self.configurations = ConfigurationStore(self.store.database)
         self.extract_jobs = ExtractJobs(self.store.database, self.parse_jobs)
@@ -176,7 +176,7 @@ class LocalCloud:
         self.reranker = Reranker(self._reranker)
         self.searcher = Searcher(database, self.embedder, self.reranker)
         self.ingestion = IngestionRunner(
-            self.root, self.store, self.blobs, self.embedder, engine=self._engine, tessdata=self._tessdata
+            self.root, self.store, self.blobs, self.embedder, engine=self.engine, tessdata=self.tessdata
         )
 
     def close(self) -> None:

@@ -43,6 +43,15 @@ class ConfigurationStore:
 
     Args:
         database: The database.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> database = Database(pathlib.Path(tempfile.mkdtemp()) / "test.sqlite3")
+        >>> store = ConfigurationStore(database)
+        >>> saved = store.save("quick", {"product_type": "parse_v2", "tier": "fast", "version": "latest"}).result()
+        >>> store.get(saved.id).result().options
+        {'tier': 'fast', 'version': 'latest'}
+        >>> database.close()
     """
 
     def __init__(self, database: Database) -> None:

@@ -15,6 +15,7 @@ from llama_cloud_ext.local.directory_records import (
     DirectoryFileRecord,
     DirectoryIndexRecord,
     DirectoryRecord,
+    directory_file_of,
     directory_index_of,
 )
 from llama_cloud_ext.local.directory_store import delete_directories, insert_directory, insert_directory_file
@@ -75,12 +76,18 @@ class DirectoryIndexStore:
         return self._database.write(work)
 
     def index(
-        self, index_id: str | None = None, *, source_directory_id: str | None = None
+        self,
+        index_id: str | None = None,
+        *,
+        source_directory_id: str | None = None,
+        output_directory_id: str | None = None,
     ) -> Future[DirectoryIndexRecord | None]:
-        """One index by its id, by that of its export configuration, or by its directory; else None."""
+        """One index by its id, by that of its export configuration, or by one of its directories; else None."""
         where, values = ("id = ?1 OR export_config_id = ?1", (index_id,))
         if source_directory_id is not None:
             where, values = "source_directory_id = ?1", (source_directory_id,)
+        if output_directory_id is not None:
+            where, values = "output_directory_id = ?1", (output_directory_id,)
 
         def work(connection: sqlite3.Connection) -> DirectoryIndexRecord | None:
             row = connection.execute(f"SELECT * FROM directory_indexes WHERE {where}", values).fetchone()  # noqa: S608 - one of two
@@ -142,6 +149,19 @@ class DirectoryIndexStore:
             return True
 
         return self._database.write(work)
+
+    def output_of(self, identifier: str) -> Future[DirectoryFileRecord | None]:
+        """What a file of a source directory, or an upload, is in an index; None where it is in none."""
+        select = (
+            "SELECT * FROM directory_files WHERE (source_id = ?1 OR (file_id = ?1 AND source_id IS NOT NULL)) "
+            "AND deleted_at IS NULL ORDER BY sequence LIMIT 1"
+        )
+
+        def work(connection: sqlite3.Connection) -> DirectoryFileRecord | None:
+            row = connection.execute(select, (identifier,)).fetchone()
+            return None if row is None else directory_file_of(row)
+
+        return self._database.read(work)
 
     def last_end(self, index: DirectoryIndexRecord) -> Future[str | None]:
         """When the last file of an index ended, as far as files have; None where there are none."""

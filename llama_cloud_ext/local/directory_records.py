@@ -42,6 +42,7 @@ TABLES: tuple[str, ...] = (
     "WHERE deleted_at IS NULL",
     "CREATE INDEX directory_files_in_order ON directory_files (directory_id, sequence)",
     "CREATE INDEX directory_files_by_upload ON directory_files (file_id)",
+    "CREATE INDEX directory_files_by_source ON directory_files (source_id)",
     """CREATE TABLE directory_indexes (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,

@@ -95,6 +95,21 @@ class Dispatcher(Generic[T]):
 
     Attributes:
         ends: Tells when tasks end here.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from llama_cloud_ext.local.database import Database
+        >>> from llama_cloud_ext.local.job_table import JobTable
+        >>> from llama_cloud_ext.local.jobs import ParseJobRecord
+        >>> root = pathlib.Path(tempfile.mkdtemp())
+        >>> jobs = JobTable(Database(root / "test.sqlite3"), "jobs", ParseJobRecord)
+        >>> owner, ended = Owner(root), threading.Event()
+        >>> dispatcher = Dispatcher(owner, jobs.queue(owner.id), lambda job, stop: ended.set(), name="example")
+        >>> _ = jobs.add("pjb-1", "report.pdf", {}).result()
+        >>> dispatcher.wake()
+        >>> ended.wait(5)
+        True
+        >>> dispatcher.close()
     """
 
     def __init__(

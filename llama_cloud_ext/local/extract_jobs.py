@@ -61,6 +61,18 @@ class ExtractJobs(JobTable[ExtractJobRecord]):
     Args:
         database: The database.
         parse_jobs: Its parse jobs.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> database = Database(pathlib.Path(tempfile.mkdtemp()) / "test.sqlite3")
+        >>> jobs = ExtractJobs(database, JobTable(database, "jobs", ParseJobRecord))
+        >>> parsing = NewParsing("pjb-1", "key", "a.pdf", {"tier": "fast"})
+        >>> new = NewExtraction("ext-1", "a.pdf", {}, None, "dfl-1", "file_id", [], parsing)
+        >>> jobs.accept(new).result().parse_job_id
+        'pjb-1'
+        >>> jobs.queue("me").claim(5.0).result() is None  # it waits for its parse job
+        True
+        >>> database.close()
     """
 
     def __init__(self, database: Database, parse_jobs: JobTable[ParseJobRecord]) -> None:

@@ -55,6 +55,22 @@ class JobTable(Generic[J]):
         table: The table; a name of ours.
         record: The class of its rows: those of its columns that the class has are read.
         ready: The condition under which a pending job can be worked on, in SQL of ours; empty for always.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from llama_cloud_ext.local.jobs import ParseJobRecord
+        >>> database = Database(pathlib.Path(tempfile.mkdtemp()) / "test.sqlite3")
+        >>> jobs = JobTable(database, "jobs", ParseJobRecord)
+        >>> jobs.add("pjb-1", "report.pdf", {"tier": "fast"}).result().status
+        'PENDING'
+        >>> queue = jobs.queue("me")
+        >>> queue.claim(5.0).result().status
+        'RUNNING'
+        >>> queue.finish("pjb-1", error_message="PDF_IS_BROKEN: no pages").result()
+        True
+        >>> jobs.get("pjb-1").result().status
+        'FAILED'
+        >>> database.close()
     """
 
     def __init__(self, database: Database, table: str, record: type[J], *, ready: str = "") -> None:

@@ -289,6 +289,49 @@ def test_patterns_that_cannot_be_or_never_end(sdk: OfficialSdk, ids: dict[str, s
     assert time.monotonic() - started < 15
 
 
+def test_attachments_are_listed_and_downloaded(sdk: OfficialSdk, data_dir: Path) -> None:
+    """Ensure that page screenshots and items of an index can be had by the ids that results have, and by others."""
+
+    def journey(client: Any, name: str, path: str) -> dict[str, Any]:
+        import json
+        import time
+        from pathlib import Path
+
+        import httpx
+        import llama_cloud
+
+        directory = client.beta.directories.create(name=name)
+        source = client.beta.directories.files.upload(directory.id, upload_file=Path(path))
+        index = client.indexes.create(source_directory_id=directory.id, store_attachments=["screenshots", "items"])
+        while client.indexes.get(index.id, expand=["sync_in_progress"]).sync_in_progress:
+            time.sleep(0.01)
+        (first,) = client.retrieval.retrieve(index_id=index.id, query="table", top_k=1).results
+        told: dict[str, Any] = {"contents": {}}
+        for one in first.static_fields.attachments:
+            url = client.beta.attachments.get(one.attachment_name, source_id=one.source_id).url
+            content = httpx.get(url).content
+            if one.type == "items":
+                assert json.loads(content)["items"]
+            told["contents"][one.attachment_name] = len(content)
+        told["sizes"] = {
+            one.name: one.size
+            for one in client.beta.attachments.list(source_id=source.id, page_size=1)
+            if one.name in told["contents"]
+        }
+        told["same"] = [one.name for one in client.beta.attachments.list(source_id=source.file_id)]
+        try:
+            client.beta.attachments.get("screenshots/page_99.jpg", source_id=source.id)
+        except llama_cloud.NotFoundError:
+            told["missing"] = True
+        return told
+
+    told = sdk.run(journey, name=f"attached {uuid.uuid4()}", path=str(data_dir / "table-and-pictures.pdf"))
+    assert told["missing"]
+    assert told["contents"] == told["sizes"]
+    assert [name.partition("/")[0] for name in told["contents"]] == ["screenshots", "items"]
+    assert {"screenshots/page_1.jpg", "items/page_1.json"} <= set(told["same"])
+
+
 def test_the_example_of_an_index_over_a_directory(
     sdk_python: Path, sdk_source: Path, served_cloud: str, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from llama_index.core import Document
 
-from llama_cloud_ext import LlamaCloudIndex
+from llama_cloud_ext import LlamaCloudDirectoryIndex, LlamaCloudIndex
 from tests.docs.python_examples import REPOSITORY
 
 _SHOWN = ("table-and-pictures.pdf", "r-datasets-tables.pdf", "latex-lorem.pdf")
@@ -50,4 +50,5 @@ def indexes_of_the_docs(reader_of_the_docs: Path) -> Path:
     }
     for name, text in texts.items():
         LlamaCloudIndex.from_documents([Document(text=text, id_=f"{name}-1")], name)
+    LlamaCloudDirectoryIndex.from_documents([Document(text="The table shows three countries.")], "reports")
     return reader_of_the_docs

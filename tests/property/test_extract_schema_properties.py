@@ -22,8 +22,7 @@ from llama_cloud_ext.extract.data_schema import DataSchema
 from llama_cloud_ext.wire.models.extract_schema import schema_problems
 
 # Making a model takes a millisecond or two, and more on a busy machine.
-settings.register_profile("models", deadline=None, max_examples=80)
-MODELS = settings.get_profile("models")
+MODELS = settings(deadline=None, max_examples=50)
 
 
 class Currency(Enum):
@@ -111,7 +110,7 @@ def models(draw: Callable[..., Any], kinds: st.SearchStrategy[Kind]) -> type[Bas
         fields[f"field_{number}"] = (kind.annotation, Field(**options))
         strategies[f"field_{number}"] = values
     model = create_model("Model", __config__=ConfigDict(validate_by_name=True, validate_by_alias=True), **fields)
-    model.strategies = strategies  # type: ignore[attr-defined] # carried along for `instances`
+    model.strategies = strategies
     return model
 
 

@@ -9,24 +9,8 @@ Importing this costs milliseconds: LlamaIndex is imported only where an LLM is u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
 from llama_cloud_ext.local.extraction.extracting import extract
 from llama_cloud_ext.local.extraction.request import Extraction, ExtractionFailed, ExtractionRequest, SourcePage
-
-if TYPE_CHECKING:
-    from llama_index.core.llms import LLM
+from llama_cloud_ext.local.extraction.schema_generation import generate_schema
 
 __all__ = ["Extraction", "ExtractionFailed", "ExtractionRequest", "SourcePage", "extract", "generate_schema"]
-
-
-def generate_schema(
-    *,
-    prompt: str | None,
-    pages: Sequence[SourcePage] | None,
-    data_schema: Mapping[str, Any] | None,
-    llm: LLM | None,
-) -> dict[str, Any]:
-    """Make a schema."""
-    return dict(data_schema or {"type": "object", "properties": {"text": {"type": "string"}}})

@@ -32,8 +32,8 @@ _WORDS = {
     "order": "order bestellung auftrag commande bestell auftrags",
     "date": "date datum dated",
     "due": "due faellig faelligkeit echeance payable",
-    "amount": "amount betrag montant amt sum summe",
-    "total": "total gesamt totale totals totaux gesamtsumme endsumme",
+    "amount": "amount betrag montant amt",
+    "total": "total gesamt totale totals totaux gesamtsumme endsumme sum summe",
     "subtotal": "subtotal nettobetrag zwischensumme soustotal nettosumme",
     "net": "net netto ht nets",
     "gross": "gross brutto ttc bruttobetrag",
@@ -108,6 +108,8 @@ _COMPOUNDS = {
 }
 _CANONICAL = {word: canonical for canonical, words in _WORDS.items() for word in words.split()} | _COMPOUNDS
 
+_LABEL_WORDS = frozenset(_CANONICAL.values()) | {part for phrase in _COMPOUNDS.values() for part in phrase.split()}
+
 PHRASES = (
     (
         "total",
@@ -157,6 +159,17 @@ def words_of_label(text: str) -> tuple[str, ...]:
     """
     words = _all_words(text)
     return tuple(word for word in words if word not in _STOP) or tuple(words)
+
+
+def is_vocabulary(text: str) -> bool:
+    """Whether a text has nothing but words of labels: it is one, and not the value of another.
+
+    Example:
+        >>> is_vocabulary("Unit price"), is_vocabulary("Nike Air Max"), is_vocabulary("12")
+        (True, False, False)
+    """
+    words = words_of_label(text)
+    return bool(words) and all(word in _LABEL_WORDS for word in words) and not any(map(str.isdigit, text))
 
 
 def _all_words(text: str) -> list[str]:

@@ -14,6 +14,9 @@ LEAST_FIT = 0.6
 LONGEST_LABEL = 8
 """Words; longer texts before a colon are sentences."""
 
+PREPOSITIONS = frozenset({"to", "from", "with"})
+"""Words that are labels of their own before a colon only."""
+
 _OF_NUMBERS = frozenset({"amount", "value", "sum"})
 _OF_CODES = frozenset({"number", "id", "code"})
 _OF_DOCUMENTS = frozenset({"invoice", "receipt", "document", "bill", "order", "form"})
@@ -38,7 +41,7 @@ def fit(label: str, field: Field) -> float:
         (1.0, 0.95, 0.0)
     """
     words = words_of_label(label)
-    if not words or len(words) > LONGEST_LABEL:
+    if not words or len(words) > LONGEST_LABEL or words_of_field(field).isdisjoint(words):
         return 0.0
     if field.needs_parent:
         parent = set(words_of_label(field.parents[-1])) if field.parents else set()
@@ -85,7 +88,7 @@ def _fit(label: tuple[str, ...], wanted: tuple[str, ...], weight: float, field: 
     by_document = (extra <= context | weak | _OF_DOCUMENTS and missing <= weak | context) or (
         extra <= context | weak and missing <= weak | context | _OF_DOCUMENTS
     )
-    return 0.7 * weight if by_document and have & want else 0.0
+    return 0.7 * weight if by_document and (have & want) - PREPOSITIONS else 0.0
 
 
 def _weak(field: Field) -> frozenset[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any, Literal
 
+from llama_cloud_ext.local.extraction.label_words import is_vocabulary, words_of_label
 from llama_cloud_ext.local.extraction.request import SourcePage
 from llama_cloud_ext.local.extraction.segments import Line, Segment
 
@@ -28,6 +29,8 @@ _LOOKS_LABELLED = re.compile(r"[^:]{1,50}:(?:\s|\Z)|\*?\s*\d{1,2}[a-z]?[.)]\s+[A
 _ENUMERATION = re.compile(r"\*?\s*\(?\d{0,2}[a-z]?[.)]?")
 _SENTENCE = re.compile(r"(?:\S+\s+){4,}\S+[.!?]\Z")
 _MOST_LABEL_WORDS = 4
+_LONGEST_BESIDE = 8
+"""Words of a text beside a label without a colon; longer ones are sentences."""
 _LONGEST_BELOW = 3
 """Lines down to the value below a label; those between have nothing in the label's columns."""
 LONGEST_PARAGRAPH = 2000
@@ -67,16 +70,24 @@ def pairs_of_lines(lines: Sequence[Line], is_label: Callable[[str], bool]) -> li
     pairs: list[Pair] = []
     for index, line in enumerate(lines):
         for place, segment in enumerate(line.segments):
-            following = _without_label(line.segments[place + 1], is_label) if place + 1 < len(line.segments) else None
+            whole = line.segments[place + 1] if place + 1 < len(line.segments) else None
+            following = None if whole is None else _without_label(whole, is_label)
             pairs += _after_colons(segment, is_label)
             pairs += _after_words(segment)
             label = segment.text.rstrip(" :.…")
             ends_with_colon = segment.text.rstrip().endswith(":")
-            if following is not None and _may_be_value(following.text, is_label):
-                pairs.append(_pair(label, following, "beside"))
+
+            def may_be_value(text: str, label: str = label, sure: bool = ends_with_colon) -> bool:
+                return _may_be_value(text, is_label) and (sure or not _is_label_too(text, label))
+
+            if following is not None and may_be_value(following.text):
+                # Several columns are a table, unless a label between two of them says otherwise.
+                alone = ends_with_colon or len(line.segments) == 2 or following != whole
+                short = ends_with_colon or len(following.text.split()) <= _LONGEST_BESIDE
+                pairs.append(_pair(label, following, "beside", whole=alone and short))
             elif following is None or ends_with_colon or is_label(following.text):
                 below = _below(lines, index, segment)
-                if below is not None and _may_be_value(below.text, is_label):
+                if below is not None and may_be_value(below.text):
                     pairs.append(_pair(label, below, "below", whole=ends_with_colon))
     return pairs
 
@@ -101,6 +112,14 @@ def _without_label(segment: Segment, is_label: Callable[[str], bool]) -> Segment
             raw = segment.raw if segment.raw != segment.text else text
             return replace(segment, text=text, raw=raw)
     return segment
+
+
+def _is_label_too(text: str, label: str) -> bool:
+    """Whether two texts side by side are both labels, as in "First name    Last name"."""
+    if is_vocabulary(text):
+        return True
+    ours, theirs = words_of_label(label), words_of_label(text)
+    return bool(ours and theirs) and ours[-1] == theirs[-1] and not _has_digit(text)
 
 
 def _below(lines: Sequence[Line], index: int, segment: Segment) -> Segment | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from llama_cloud_ext.local.extraction.label_words import words_of_label
-from llama_cloud_ext.local.extraction.labels import LEAST_FIT, fit, words_of_field
+from llama_cloud_ext.local.extraction.labels import LEAST_FIT, PREPOSITIONS, fit, words_of_field
 from llama_cloud_ext.local.extraction.outcomes import NOTHING, Outcome, Tree
 from llama_cloud_ext.local.extraction.pairs import LONGEST_PARAGRAPH, QUALITY, Pair, pairs_of_items, pairs_of_lines
 from llama_cloud_ext.local.extraction.request import SourcePage
@@ -31,7 +31,8 @@ NOTE = (
 _FORMLESS = frozenset({"text", "code", "choice"})
 """Sorts of values that must end where the rules are sure of it; the others have a form of their own."""
 
-_LEAST_SCORE = 0.4
+_LEAST_SCORE = 0.6
+"""Of a label and its position together: a label that leaves out what the document says must stand clearly."""
 _AMBIGUOUS = 0.8
 """What is left of the confidence where another place says something else."""
 
@@ -161,12 +162,12 @@ class _Reader:
             if vocabulary.isdisjoint(words_of_label(pair.label)):
                 continue
             score = fit(pair.label, field) * QUALITY[pair.position]
-            if score < _LEAST_SCORE or not self._is_sure(pair, sort):
+            if score < _LEAST_SCORE or not self._is_sure(pair, sort) or _is_preposition(pair):
                 continue
             read = read_value(pair.value, field, self._conventions)
             if read is None and pair.position == "under a heading" and sort == "text":
                 read = ReadValue(pair.value, pair.value, 0.8) if len(pair.value) <= LONGEST_PARAGRAPH else None
-            if read is not None:
+            if read is not None and (pair.position != "after" or pair.value.startswith(read.text)):
                 found.append(_Candidate(field, pair, read, score * read.quality))
         return found
 
@@ -175,7 +176,7 @@ class _Reader:
         """Whether a value ends where the pair says. Codes after a label are words with digits."""
         if sort not in _FORMLESS or (pair.whole and (sort != "code" or pair.position == "after a colon")):
             return True
-        if sort == "code":
+        if sort == "code":  # with a digit it is no word of a sentence
             return any(character.isdigit() for character in pair.value)
         return sort == "choice"
 
@@ -259,6 +260,10 @@ class _Reader:
             )
             self._labels[text] = known
         return known
+
+
+def _is_preposition(pair: Pair) -> bool:
+    return pair.position != "after a colon" and PREPOSITIONS.issuperset(words_of_label(pair.label))
 
 
 def _all_fields(field: Field) -> Iterable[Field]:
