@@ -118,28 +118,47 @@ class Ledger:
         """
         task = self._running.get(key)
         if task is None:
-            task = self._running[key] = asyncio.create_task(self._settled(f"{key[:2]}/{key}", work))
+            task = self._running[key] = asyncio.create_task(self._settled(_place(key), work))
             task.add_done_callback(lambda _: self._running.pop(key, None))
         # A caller that gives up must not take it from another one.
         return await asyncio.shield(task)
 
+    async def job(self, key: str, work: LedgerWork) -> CreatedJob:
+        """The job of an entry, without waiting for its end: the one that there is, or a new one.
+
+        Args:
+            key: The entry, as `entry_key` names it.
+            work: How it is worked on.
+
+        Raises:
+            LlamaCloudError: What creating the job raised.
+        """
+        entry = _place(key)
+        kept = await self._read(entry, _RESULT)
+        done = (kept or {}).get("about", {}).get("job_id")
+        return CreatedJob(str(done)) if done else await self._begun(entry, work)
+
     async def _settled(self, entry: str, work: LedgerWork) -> dict[str, Any]:
-        pause = _FIRST_LOOK_SECONDS
         while True:
             kept = await self._kept(entry)
             if kept is not None:
                 return kept
+            response = await self._collected(entry, await self._begun(entry, work), work)
+            if response is not None:
+                return response
+
+    async def _begun(self, entry: str, work: LedgerWork) -> CreatedJob:
+        """The job of an entry: that of another process, which is waited for until it is known, or a new one."""
+        pause = _FIRST_LOOK_SECONDS
+        while True:
             job = await self._job(entry)
             if job is None:
                 async with self._leases.held(entry) as held:
-                    # Between the look and the lease another process may have done it.
-                    if held and await self._read(entry, _RESULT) is None and await self._job(entry) is None:
+                    # Between the look and the lease another process may have created it.
+                    if held and (job := await self._job(entry)) is None:
                         job = await self._created(entry, work)
             if job is not None:
-                response = await self._collected(entry, job, work)
-                if response is not None:
-                    return response
-                continue
+                return job
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_LOOK_SECONDS)
 
@@ -211,6 +230,11 @@ class Ledger:
     def _put_result(self, entry: str, record: Mapping[str, Any]) -> None:
         data = gzip.compress(json.dumps(record, ensure_ascii=True).encode(), compresslevel=5, mtime=0)
         self._store.put(f"{entry}/{_RESULT}", data)
+
+
+def _place(key: str) -> str:
+    # Folders of a million files are slow in some places.
+    return f"{key[:2]}/{key}"
 
 
 def read_record(store: LedgerStore, name: str) -> dict[str, Any] | None:

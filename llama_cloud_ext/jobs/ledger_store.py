@@ -51,10 +51,10 @@ def ledger_store(location: str | os.PathLike[str]) -> LedgerStore:
     place = os.fspath(location)
     if "://" not in place or place.startswith("file://"):
         return FolderStore(Path(place.removeprefix("file://")).expanduser())
-    import fsspec
+    from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # it has no types
 
     try:
-        fs, root = fsspec.core.url_to_fs(place)
+        fs, root = url_to_fs(place)
     except (ValueError, ImportError) as error:
         raise ConfigurationError(
             f"{place.split('://')[0]}:// cannot be opened: {error}", option="ledger", hint="Name a folder, or s3://…"

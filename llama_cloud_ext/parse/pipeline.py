@@ -63,34 +63,45 @@ class ParsePipeline(JobPipeline):
         return await self.collect(created, wanted, file=source.label)
 
     async def create(
-        self, source: Source, body: dict[str, Any], *, file_id: str | None = None, slot: Slot | None = None
+        self,
+        source: Source,
+        body: dict[str, Any],
+        *,
+        file_id: str | None = None,
+        slot: Slot | None = None,
+        tag: str | None = None,
     ) -> CreatedJob:
         """Create a job in a place among the unfinished ones, taking one unless it is given.
 
-        It works on an upload that exists already, if one is named.
+        It works on an upload that exists already, if one is named, and carries the tag, or a new one.
         """
-        return await self.placed(lambda: self._create(source, body, file_id), file=source.label, slot=slot)
+        tag = tag or new_tag()
+        return await self.placed(lambda: self._create(source, body, file_id, tag), file=source.label, slot=slot)
 
-    async def _create(self, source: Source, body: dict[str, Any], file_id: str | None) -> CreatedJob:
+    async def recover(self, source: Source, tag: str, begun: float) -> CreatedJob | None:
+        """The job of a create that a process sent and did not live to note, at about that time (seconds since 1970)."""
+        record = await ParseCreateRecovery(self.connection, tag, source.name, started=begun)()
+        return None if record is None else CreatedJob(str(record.get("id")), record=record)
+
+    async def _create(self, source: Source, body: dict[str, Any], file_id: str | None, tag: str) -> CreatedJob:
         if source.url is not None:
-            return await self._create_job({**body, "source_url": source.url}, source)
+            return await self._create_job({**body, "source_url": source.url}, source, tag)
         if file_id is not None:
-            return await self._create_job({**body, "file_id": file_id}, source)
+            return await self._create_job({**body, "file_id": file_id}, source, tag)
         if not self.delete_after:
-            return await self._create_job(body, source, upload=True)
+            return await self._create_job(body, source, tag, upload=True)
         # One request would do, but its answer does not name the upload, which could then never be deleted.
         file_id = await self.upload(source)
         try:
-            created = await self._create_job({**body, "file_id": file_id}, source)
+            created = await self._create_job({**body, "file_id": file_id}, source, tag)
         except BaseException:
             await asyncio.shield(self.delete_upload(file_id))
             raise
         created.file_id = file_id
         return created
 
-    async def _create_job(self, body: dict[str, Any], source: Source, *, upload: bool = False) -> CreatedJob:
+    async def _create_job(self, body: dict[str, Any], source: Source, tag: str, *, upload: bool = False) -> CreatedJob:
         """Create one job from a request body, looking up a lost answer before sending it again."""
-        tag = new_tag()
         body = {**body, "user_metadata": {**(body.get("user_metadata") or {}), RECOVERY_KEY: tag}}
         recovery = ParseCreateRecovery(self.connection, tag, source.name)
         try:

@@ -1,0 +1,102 @@
+"""Parsing by way of a ledger: what was parsed before is taken from it, what runs is waited for, the rest is begun."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import PurePath
+from typing import Any
+
+from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.jobs.ledger import Intent, Ledger, LedgerWork, entry_key
+from llama_cloud_ext.jobs.pipeline import CreatedJob
+from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
+from llama_cloud_ext.wire import configurations, parse
+from llama_cloud_ext.wire.models.tolerant import as_mapping, as_text
+from llama_cloud_ext.wire.sources import Source
+from llama_cloud_ext.wire.transport import Connection
+
+
+class LedgeredParsing:
+    """The ledger's part in one call of a reader.
+
+    Args:
+        ledger: The ledger.
+        pipeline: Creates and collects jobs.
+        body: The request body.
+        fingerprint: Canonical JSON of what in it decides the result.
+        wanted: What of a result is fetched, and so kept.
+    """
+
+    def __init__(
+        self, ledger: Ledger, pipeline: ParsePipeline, body: dict[str, Any], fingerprint: str, wanted: Wanted
+    ) -> None:
+        self._ledger = ledger
+        self._pipeline = pipeline
+        self._body = body
+        self._fingerprint = fingerprint
+        self._wanted = wanted
+        self._configuration: str | None = None
+
+    async def response(self, source: Source) -> dict[str, Any]:
+        """The service's answer for one file, of this call or of an earlier one, here or elsewhere."""
+        return await self._ledger.result(await self._key(source), self._work(source))
+
+    async def job(self, source: Source) -> CreatedJob:
+        """The job for one file, which may have ended already."""
+        return await self._ledger.job(await self._key(source), self._work(source))
+
+    async def _key(self, source: Source) -> str:
+        if source.url is not None:
+            raise ConfigurationError(
+                "a ledger knows files by their content, and the service fetches URLs by itself",
+                option="ledger",
+                hint="Download the file and pass its path, or use a reader without a ledger for it.",
+                file=source.label,
+            )
+        settings = self._pipeline.connection.settings
+        if self._configuration is None:
+            self._configuration = await settled_configuration(self._pipeline.connection, self._fingerprint)
+        return entry_key(
+            product="parse",
+            content=await source.sha256(),
+            suffix=PurePath(source.name).suffix.lower(),
+            host=settings.host,
+            project=settings.project_id,
+            configuration=self._configuration,
+        )
+
+    def _work(self, source: Source) -> LedgerWork:
+        async def create(intent: Intent, note: Callable[[Intent], Awaitable[None]]) -> CreatedJob:
+            return await self._pipeline.create(source, self._body, tag=intent.tag)
+
+        async def recover(intent: Intent) -> CreatedJob | None:
+            return await self._pipeline.recover(source, intent.tag, intent.begun)
+
+        async def collect(job: CreatedJob) -> dict[str, Any]:
+            return await self._pipeline.collect(job, self._wanted, file=source.label)
+
+        about = {"product": "parse", "file": source.label, "host": self._pipeline.connection.settings.host}
+        return LedgerWork(about, create, recover, collect)
+
+
+async def settled_configuration(connection: Connection, fingerprint: str) -> str:
+    """The fingerprint of a configuration as it will hold tomorrow.
+
+    "latest" is replaced by the date that it means today, and a saved configuration by what it says now, so that a
+    ledger never takes what an older version made for what a newer one would make.
+
+    Args:
+        connection: Where to ask.
+        fingerprint: Canonical JSON of the configuration.
+    """
+    configuration = as_mapping(json.loads(fingerprint))
+    if configuration.get("version") == "latest":
+        latest = as_mapping((await parse.versions(connection)).get("latest"))
+        configuration["version"] = as_text(latest.get(str(configuration.get("tier")))) or "latest"
+    if (saved := configuration.get("configuration_id")) is not None:
+        record = await configurations.get(connection, str(saved))
+        said = json.dumps(record.get("parameters"), sort_keys=True, default=str)
+        configuration["configuration_id"] = hashlib.sha256(said.encode()).hexdigest()
+    return json.dumps(configuration, sort_keys=True, separators=(",", ":"))
