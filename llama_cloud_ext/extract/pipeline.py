@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from llama_cloud_ext.errors import BadRequestError, UnprocessableError
@@ -41,17 +42,40 @@ class ExtractPipeline(JobPipeline):
         created = await self.create(source, body)
         return await self.collect(created, file=source.label)
 
-    async def create(self, source: ExtractSource, body: dict[str, Any]) -> CreatedJob:
-        """Create a job in a place among the unfinished ones."""
+    async def create(
+        self,
+        source: ExtractSource,
+        body: dict[str, Any],
+        *,
+        on_upload: Callable[[str], Awaitable[None]] | None = None,
+    ) -> CreatedJob:
+        """Create a job in a place among the unfinished ones; `on_upload` is told the id of what was uploaded for it."""
         if source.parse_job is not None:
             record = await watcher_for(self.connection, PARSE_JOBS).wait(
                 source.parse_job.job_id, timeout=self._job_timeout
             )
             check_outcome(record, product=PARSE_JOBS.product, file=source.label)
-        return await self.placed(lambda: self._create(source, body), file=source.label)
+        return await self.placed(lambda: self._create(source, body, on_upload), file=source.label)
 
-    async def _create(self, source: ExtractSource, body: dict[str, Any]) -> CreatedJob:
+    async def recover(
+        self, source: ExtractSource, body: dict[str, Any], file_id: str | None, begun: float
+    ) -> CreatedJob | None:
+        """The job of a create that a process sent, at about that time, and did not live to note."""
+        file_input = file_id or source.file_input
+        if file_input is None:
+            return None  # it did not come further than the upload
+        recovery = ExtractCreateRecovery(
+            self.connection, {**body, "file_input": file_input}, fresh_input=file_id is not None, started=begun
+        )
+        record = await recovery()
+        return None if record is None else CreatedJob(str(record.get("id")), record=record, file_id=file_id)
+
+    async def _create(
+        self, source: ExtractSource, body: dict[str, Any], on_upload: Callable[[str], Awaitable[None]] | None
+    ) -> CreatedJob:
         uploaded = None if source.source is None else await self.upload(source.source)
+        if uploaded is not None and on_upload is not None:
+            await on_upload(uploaded)
         body = {**body, "file_input": uploaded or source.file_input}
         recovery = ExtractCreateRecovery(self.connection, body, fresh_input=uploaded is not None)
         try:
@@ -66,13 +90,17 @@ class ExtractPipeline(JobPipeline):
         return created
 
     async def upload(self, source: Source) -> str:
-        """Upload a file. Extract takes no URLs, so that a file behind one is fetched first, without our key."""
-        if source.url is not None:
-            settings = self.connection.settings
-            source = await fetch_url(
-                source.url, name=source.name, verify=settings.verify, proxy=settings.proxy, timeout=settings.timeout
-            )
-        return await super().upload(source)
+        """Upload a file."""
+        return await super().upload(await self.fetched(source))
+
+    async def fetched(self, source: Source) -> Source:
+        """What is uploaded: Extract takes no URLs, so that a file behind one is fetched first, without our key."""
+        if source.url is None:
+            return source
+        settings = self.connection.settings
+        return await fetch_url(
+            source.url, name=source.name, verify=settings.verify, proxy=settings.proxy, timeout=settings.timeout
+        )
 
     async def collect(self, created: CreatedJob, *, file: str | None = None) -> dict[str, Any]:
         """Wait for a job and fetch its result.

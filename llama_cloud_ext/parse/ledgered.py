@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import PurePath
 from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.jobs.configuration_digest import saved_configuration_digest
 from llama_cloud_ext.jobs.ledger import Intent, Ledger, LedgerWork, entry_key
 from llama_cloud_ext.jobs.pipeline import CreatedJob
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
-from llama_cloud_ext.wire import configurations, parse
+from llama_cloud_ext.wire import parse
 from llama_cloud_ext.wire.models.tolerant import as_mapping, as_text
 from llama_cloud_ext.wire.sources import Source
 from llama_cloud_ext.wire.transport import Connection
@@ -96,7 +96,5 @@ async def settled_configuration(connection: Connection, fingerprint: str) -> str
         latest = as_mapping((await parse.versions(connection)).get("latest"))
         configuration["version"] = as_text(latest.get(str(configuration.get("tier")))) or "latest"
     if (saved := configuration.get("configuration_id")) is not None:
-        record = await configurations.get(connection, str(saved))
-        said = json.dumps(record.get("parameters"), sort_keys=True, default=str)
-        configuration["configuration_id"] = hashlib.sha256(said.encode()).hexdigest()
+        configuration["configuration_id"] = await saved_configuration_digest(connection, str(saved))
     return json.dumps(configuration, sort_keys=True, separators=(",", ":"))

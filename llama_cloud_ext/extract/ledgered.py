@@ -1,0 +1,84 @@
+"""Extracting by way of a ledger: what was extracted before is taken from it, the rest is begun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
+
+from llama_cloud_ext.extract.inputs import ExtractSource
+from llama_cloud_ext.extract.pipeline import ExtractPipeline
+from llama_cloud_ext.jobs.configuration_digest import saved_configuration_digest
+from llama_cloud_ext.jobs.ledger import Intent, Ledger, LedgerWork, entry_key
+from llama_cloud_ext.jobs.pipeline import CreatedJob
+
+
+class LedgeredExtraction:
+    """The ledger's part in one call of an extractor.
+
+    Args:
+        ledger: The ledger.
+        pipeline: Creates and collects jobs.
+        body: The create's body without its input.
+    """
+
+    def __init__(self, ledger: Ledger, pipeline: ExtractPipeline, body: dict[str, Any]) -> None:
+        self._ledger = ledger
+        self._pipeline = pipeline
+        self._body = body
+        self._configuration: str | None = None
+
+    async def record(self, source: ExtractSource) -> dict[str, Any]:
+        """The record of a finished job on one input, of this call or of an earlier one, here or elsewhere."""
+        source = await self._fetched(source)
+        return await self._ledger.result(await self._key(source), self._work(source))
+
+    async def job(self, source: ExtractSource) -> CreatedJob:
+        """The job on one input, which may have ended already."""
+        source = await self._fetched(source)
+        return await self._ledger.job(await self._key(source), self._work(source))
+
+    async def _fetched(self, source: ExtractSource) -> ExtractSource:
+        """The input with its content, which is what a ledger knows it by."""
+        if source.source is None or source.source.url is None:
+            return source
+        return replace(source, source=await self._pipeline.fetched(source.source))
+
+    async def _key(self, source: ExtractSource) -> str:
+        settings = self._pipeline.connection.settings
+        if self._configuration is None:
+            self._configuration = await self._settled_configuration()
+        uploaded = source.source
+        return entry_key(
+            product="extract",
+            content=f"input {source.file_input}" if uploaded is None else await uploaded.sha256(),
+            suffix="" if uploaded is None else PurePath(uploaded.name).suffix.lower(),
+            host=settings.host,
+            project=settings.project_id,
+            configuration=self._configuration,
+        )
+
+    async def _settled_configuration(self) -> str:
+        """What is extracted, and how: a saved configuration by what it says now."""
+        saved = self._body.get("configuration_id")
+        if saved is not None:
+            return await saved_configuration_digest(self._pipeline.connection, str(saved))
+        return json.dumps(self._body.get("configuration"), sort_keys=True, separators=(",", ":"))
+
+    def _work(self, source: ExtractSource) -> LedgerWork:
+        async def create(intent: Intent, note: Callable[[Intent], Awaitable[None]]) -> CreatedJob:
+            async def uploaded(file_id: str) -> None:
+                await note(replace(intent, file_id=file_id))
+
+            return await self._pipeline.create(source, self._body, on_upload=uploaded)
+
+        async def recover(intent: Intent) -> CreatedJob | None:
+            return await self._pipeline.recover(source, self._body, intent.file_id, intent.begun)
+
+        async def collect(job: CreatedJob) -> dict[str, Any]:
+            return await self._pipeline.collect(job, file=source.label)
+
+        about = {"product": "extract", "file": source.label, "host": self._pipeline.connection.settings.host}
+        return LedgerWork(about, create, recover, collect)
