@@ -9,6 +9,7 @@ from llama_cloud_ext.errors import NotFoundError
 from llama_cloud_ext.ids import stable_id
 from llama_cloud_ext.index.folder_refresh import FINGERPRINT
 from llama_cloud_ext.index.nodes import MODE, with_score
+from llama_cloud_ext.index.retrieval import is_name
 from llama_cloud_ext.wire import directory_files, index_retrieval
 from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.models.tolerant import as_integer, as_mapping, as_objects, as_text
@@ -50,12 +51,12 @@ def _file_of(result: Mapping[str, Any]) -> str | None:
 
 async def _learn_names(reference: IndexReference, names: dict[str, str], ids: Iterable[str | None]) -> None:
     """What files are called is not in the answer; it is asked for once, and changes with a sync only."""
-    unknown = {one for one in ids if one is not None and one not in names}
+    unknown = {one for one in ids if one is not None and one not in names and is_name(one)}
     if not unknown:
         return
     found, record = await reference.find(), await reference.record()
     directory_id = as_text(record.get("output_directory_id"))
-    if directory_id is None:
+    if directory_id is None or not is_name(directory_id):
         return
 
     async def learn(file_id: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.errors import FailedItem, IngestionError, JobCancelledError, JobDeadlineError, JobFailedError
+from llama_cloud_ext.index.retrieval import is_name
 from llama_cloud_ext.wire import directory_files, index_retrieval, indexes
 from llama_cloud_ext.wire.ingestion_jobs import DIRECTORY_SYNC
 from llama_cloud_ext.wire.models.tolerant import as_mapping, as_objects, as_text
@@ -147,7 +148,7 @@ async def _failures(found: FoundIndex, record: dict[str, Any], names: Collection
 
 async def _missing(found: FoundIndex, record: dict[str, Any]) -> list[str]:
     directory_id = as_text(record.get("source_directory_id"))
-    if directory_id is None:
+    if directory_id is None or not is_name(directory_id):
         return []
     wanted: Counter[str] = Counter()
     async for file in directory_files.list_files(found.connection, directory_id, page_size=_PAGE_SIZE):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.errors import FailedItem, LlamaCloudError
+from llama_cloud_ext.errors import AuthenticationError, FailedItem, LlamaCloudError, PermissionDeniedError
 from llama_cloud_ext.index.documents import plain_metadata
 from llama_cloud_ext.wire import files, pipeline_files
 from llama_cloud_ext.wire.concurrency import concurrently
@@ -63,6 +63,8 @@ async def upload_files(
 
     Raises:
         ConfigurationError: Something in the metadata has no JSON form; nothing was uploaded.
+        AuthenticationError: The key is refused, as it would be for every file; no further one was sent.
+        PermissionDeniedError: Likewise.
     """
     settled = [plain_metadata(given.label, extra or {}) for given, extra in zip(inputs, metadata, strict=True)]
 
@@ -70,6 +72,8 @@ async def upload_files(
         try:
             uploaded = await _uploaded(found, given)
         except (LlamaCloudError, OSError) as error:
+            if isinstance(error, (AuthenticationError, PermissionDeniedError)):
+                raise
             if isinstance(error, LlamaCloudError):
                 error.with_context(file=given.label)
             await report.finished(given.label, failed=True)

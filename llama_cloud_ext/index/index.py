@@ -206,7 +206,8 @@ class LlamaCloudIndex(DocumentMethods, FileMethods):
             raise_on_partial_success: Whether an index of which a part failed raises although `raise_on_error` is off.
             raise_on_error: Whether failures raise; else they are logged.
             sleep_interval: Taken for the sake of older code and not used, as intervals follow the length of the wait.
-            timeout: The most seconds to wait; the index's `ingestion_timeout` by default.
+            timeout: The most seconds to wait; the index's `ingestion_timeout` by default. With 0 everything is looked
+                at once.
 
         Returns:
             The index's final status.

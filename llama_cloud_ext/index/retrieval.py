@@ -92,10 +92,11 @@ def _listed(nodes: Any, *names: str) -> Iterable[Mapping[str, Any]]:
 
 def _is_picture(raw: Mapping[str, Any], names: Iterable[str]) -> bool:
     page = as_integer(raw.get("page_index"))
-    return page is not None and page >= 0 and all(_is_name(raw.get(name)) for name in ("file_id", *names))
+    return page is not None and page >= 0 and all(is_name(raw.get(name)) for name in ("file_id", *names))
 
 
-def _is_name(value: Any) -> bool:
+def is_name(value: Any) -> bool:
+    """Whether this can be an id or a name in a URL."""
     # Dots alone would be another place in a URL, and half a character has none in it.
     text = as_text(value) or ""
     return text.strip(". ") != "" and not _HALF_CHARACTER.search(text)

@@ -1,11 +1,12 @@
 """LlamaCloud on your own machine: the HTTP API of the service, with an engine that needs no network and no account.
 
 Here lives everything behind a `local:` address and behind `llama-cloud-ext serve`: the ASGI application, its storage,
-its job runner and, in `engine`, the parsing itself. Nothing in here knows of our own client; what judges it is the
-official SDK. `wire/` uses `local_transport` and nothing else of it.
+its queues with their runners and, in `engine`, `extraction` and `retrieval`, the work itself. Nothing in here knows of
+our own client; what judges it is the official SDK. `wire/` uses `local_transport` and nothing else of it.
 
 `create_app` makes the application, `serve` puts it on a port, `local_transport` reaches it without one, and
-`Simulation` gives it latency, rate limits and faults. `use_models` has it embed and re-rank with models of yours.
+`Simulation` gives it latency, rate limits and faults. `use_models` has it embed, re-rank and extract with models of
+yours.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One open data folder: database, contents, secret and job runner, opened at the first request and closed once."""
+"""One open data folder: database, contents, secret and runners, opened at the first request and closed once."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -18,8 +18,14 @@ from llama_cloud_ext.local.directory_records import (
     directory_file_of,
     directory_index_of,
 )
-from llama_cloud_ext.local.directory_store import delete_directories, insert_directory, insert_directory_file
+from llama_cloud_ext.local.directory_store import (
+    delete_directories,
+    delete_directory_files,
+    insert_directory,
+    insert_directory_file,
+)
 from llama_cloud_ext.local.pipeline_records import SUCCESS
+from llama_cloud_ext.local.pipeline_store import delete_file_document
 from llama_cloud_ext.local.store import Page, timestamp
 
 
@@ -128,25 +134,57 @@ class DirectoryIndexStore:
 
         return self._database.write(work)
 
-    def put_output(self, index: DirectoryIndexRecord, source: DirectoryFileRecord, output_id: str) -> Future[bool]:
-        """Note what a file of the source directory is called in the index; False where it has one there already."""
-        values = {
-            "id": output_id,
-            "directory_id": index.output_directory_id,
-            "file_id": source.file_id,
-            "unique_id": source.unique_id,
-            "display_name": source.display_name,
-            "metadata": json.dumps(source.metadata),
-            "source_id": source.id,
-            "uploaded": False,
-        }
+    def put_outputs(
+        self, index: DirectoryIndexRecord, sources: Sequence[tuple[DirectoryFileRecord, str]]
+    ) -> Future[list[str]]:
+        """Note what files of the source directory are called in the index.
 
-        def work(connection: sqlite3.Connection) -> bool:
-            known = "SELECT 1 FROM directory_files WHERE directory_id = ? AND source_id = ? AND deleted_at IS NULL"
-            if connection.execute(known, (index.output_directory_id, source.id)).fetchone() is not None:
-                return False
-            insert_directory_file(connection, values)
-            return True
+        Args:
+            index: The index.
+            sources: The files, each with its id in the index.
+
+        Returns:
+            A future of the ids that are not needed, because another sync was faster.
+        """
+        known = "SELECT 1 FROM directory_files WHERE directory_id = ? AND source_id = ? AND deleted_at IS NULL"
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            unneeded = []
+            for source, output_id in sources:
+                if connection.execute(known, (index.output_directory_id, source.id)).fetchone() is not None:
+                    unneeded.append(output_id)
+                    continue
+                insert_directory_file(
+                    connection,
+                    {
+                        "id": output_id,
+                        "directory_id": index.output_directory_id,
+                        "file_id": source.file_id,
+                        "unique_id": source.id,
+                        "display_name": source.display_name,
+                        "metadata": json.dumps(source.metadata),
+                        "source_id": source.id,
+                        "uploaded": False,
+                    },
+                )
+            return unneeded
+
+        return self._database.write(work)
+
+    def forget_outputs(self, index: DirectoryIndexRecord, output_ids: Sequence[str]) -> Future[list[str]]:
+        """Take files out of an index, with their texts and chunks.
+
+        Returns:
+            A future of the ids of the contents that nobody needs any more.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            for output_id in output_ids:
+                delete_file_document(connection, index.pipeline_id, output_id)
+                connection.execute(
+                    "DELETE FROM pipeline_files WHERE pipeline_id = ? AND file_id = ?", (index.pipeline_id, output_id)
+                )
+            return delete_directory_files(connection, output_ids)
 
         return self._database.write(work)
 

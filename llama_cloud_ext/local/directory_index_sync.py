@@ -81,7 +81,9 @@ async def sync_index(cloud: LocalCloud, index: DirectoryIndexRecord) -> None:
     sources = {file.id: file for file in (await wait_for(cloud.directories.files(index.source_directory_id))).rows}
     outputs = (await wait_for(cloud.directories.files(index.output_directory_id))).rows
     kept = {file.source_id: file for file in outputs if not _is_stale(file, sources.get(file.source_id))}
-    await _forget(cloud, index, [file for file in outputs if file.source_id not in kept])
+    stale = [file.id for file in outputs if file.source_id not in kept]
+    unneeded = await wait_for(cloud.directory_indexes.forget_outputs(index, stale))
+    await cloud.in_thread(cloud.blobs.forget, unneeded)
     for source_id, file in kept.items():
         await _follow(cloud, file, sources[source_id])
     await _add(cloud, index, [file for source_id, file in sources.items() if source_id not in kept])
@@ -105,27 +107,18 @@ def _is_stale(file: DirectoryFileRecord, source: DirectoryFileRecord | None) -> 
     return source is None or source.display_name != file.display_name
 
 
-async def _forget(cloud: LocalCloud, index: DirectoryIndexRecord, files: Sequence[DirectoryFileRecord]) -> None:
-    for file in files:
-        await wait_for(cloud.pipelines.delete_file(index.pipeline_id, file.id))
-        unneeded = await wait_for(cloud.directories.delete_file(file.id))
-        await cloud.in_thread(cloud.blobs.forget, unneeded)
-
-
 async def _follow(cloud: LocalCloud, file: DirectoryFileRecord, source: DirectoryFileRecord) -> None:
-    if (file.metadata, file.unique_id) != (source.metadata, source.unique_id):
-        values = {"metadata": json.dumps(source.metadata), "unique_id": source.unique_id}
-        await wait_for(cloud.directories.update_file(file.id, values))
+    if file.metadata != source.metadata:
+        await wait_for(cloud.directories.update_file(file.id, {"metadata": json.dumps(source.metadata)}))
 
 
 async def _add(cloud: LocalCloud, index: DirectoryIndexRecord, sources: Sequence[DirectoryFileRecord]) -> None:
-    ids = {source.id: f"dfl-{uuid.uuid4()}" for source in sources}
-    pairs = [(cloud.blobs.file(source.file_id), cloud.blobs.file(ids[source.id])) for source in sources]
+    named = [(source, f"dfl-{uuid.uuid4()}") for source in sources]
+    pairs = [(cloud.blobs.file(source.file_id), cloud.blobs.file(output_id)) for source, output_id in named]
     # Contents first: a record promises one. What has no record after a crash is swept up.
     await cloud.in_thread(cloud.blobs.link_all, pairs)
-    for source in sources:
-        if not await wait_for(cloud.directory_indexes.put_output(index, source, ids[source.id])):
-            await cloud.in_thread(cloud.blobs.forget, [ids[source.id]])
+    unneeded = await wait_for(cloud.directory_indexes.put_outputs(index, named))
+    await cloud.in_thread(cloud.blobs.forget, unneeded)
 
 
 def _with_metadata(cloud: LocalCloud, files: Sequence[DirectoryFileRecord]) -> list[tuple[FileRecord, dict[str, Any]]]:

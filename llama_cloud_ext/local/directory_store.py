@@ -270,10 +270,16 @@ def delete_directory_files(connection: sqlite3.Connection, directory_file_ids: S
         file = directory_file_of(row)
         if file.source_id is not None:
             unneeded.append(file.id)
-        elif file.uploaded and not _is_needed(connection, file.file_id):
+        elif _came_with_a_directory(connection, file.file_id) and not _is_needed(connection, file.file_id):
             connection.execute("DELETE FROM files WHERE id = ?", (file.file_id,))
             unneeded.append(file.file_id)
     return unneeded
+
+
+def _came_with_a_directory(connection: sqlite3.Connection, file_id: str) -> bool:
+    """Whether an upload was made into a directory, rather than put into one later."""
+    select = "SELECT 1 FROM directory_files WHERE file_id = ? AND uploaded"
+    return connection.execute(select, (file_id,)).fetchone() is not None
 
 
 def _is_needed(connection: sqlite3.Connection, file_id: str) -> bool:

@@ -52,6 +52,8 @@ def chosen_pages(pages: Sequence[SourcePage], configuration: Mapping[str, Any]) 
     Raises:
         JobFailure: There is no such page or sheet.
     """
+    if not pages:
+        raise JobFailure("NO_DATA_FOUND_IN_FILE", "the document has no pages")
     target, names = configuration.get("target_pages"), configuration.get("sheet_names")
     if names:
         sheets = {_sheet_name(page): page for page in pages}
@@ -62,8 +64,7 @@ def chosen_pages(pages: Sequence[SourcePage], configuration: Mapping[str, Any]) 
             )
         chosen = [page for name, page in sheets.items() if name in names]
     else:
-        last = max((page.page_number for page in pages), default=0)
-        wanted = set(selected_pages(last, target_pages=target))
+        wanted = set(selected_pages(max(page.page_number for page in pages), target_pages=target))
         chosen = [page for page in pages if page.page_number in wanted]
     if not chosen:
         raise JobFailure("NO_DATA_FOUND_IN_FILE", f"target_pages: none of the pages {target} is there")

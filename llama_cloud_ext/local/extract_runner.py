@@ -108,8 +108,9 @@ class ExtractRunner:
     def _work(self, job: ExtractJobRecord, stop: threading.Event) -> None:
         outcome: dict[str, Any] | None = None
         failure: str | None = None
-        key = self._result_key(job)
+        key: str | None = None
         try:
+            key = self._result_key(job)
             outcome = self._outcome(job, key)
         except JobFailure as error:
             failure = str(error)

@@ -24,7 +24,7 @@ def check_extract_configuration(given: Any, place: list[str | int]) -> dict[str,
         place: Where in the request it is.
 
     Returns:
-        The same without None entries.
+        The same without None entries, and with the types that it should have.
 
     Raises:
         RequestError: 422 with the place of each problem.
@@ -54,7 +54,7 @@ def check_extract_configuration(given: Any, place: list[str | int]) -> dict[str,
     problems += schema_problems_in(values["data_schema"], [*place, "data_schema"])
     if problems:
         raise RequestError(422, problems)
-    return values
+    return configuration.to_body()
 
 
 def check_schema(given: Any, place: list[str | int]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def parse_pipeline_file(
         positions += [len(text)] * (page.number - len(positions))
         text += page.markdown or page.text
     if not text.strip():
-        raise JobFailure("NO_DATA_FOUND_IN_FILE", f"nothing can be read in {file.name}; a scan needs OCR")
+        raise JobFailure("NO_DATA_FOUND_IN_FILE", f"there is no text in {file.name}")
     metadata = {"file_name": file.name, "file_id": file.file_id, **(file.custom_metadata or {})}
     document = NewDocument(
         id=file.file_id,

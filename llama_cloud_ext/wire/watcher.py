@@ -192,13 +192,15 @@ class JobWatcher:
             known: Its record as the create request answered it, which counts as the first look. Without it the first
                 look is taken at once.
             born: The monotonic time of its creation; now when left out.
-            timeout: The most seconds to wait.
+            timeout: The most seconds to wait; with 0 the job is looked at once, and not waited for.
 
         Raises:
             JobDeadlineError: When the time is up. The job goes on and can be waited for again.
             ApiError: When the service refuses to tell (401, 403, 404), at once.
             TransportError: When the service has not answered for ten minutes.
         """
+        if known is None and timeout is not None and timeout <= 0:
+            known = await self._kind.get(self._connection, job_id)
         if known is not None and self._kind.is_terminal(known):
             return known
         watch = self._watch(job_id, known, born)

@@ -534,6 +534,56 @@ CASES = (
         tuned_on=True,
     ),
     Case(
+        "invoice in dollars",
+        f"{DOCUMENTS}/invoice-design-en.pdf",
+        INVOICE,
+        # Many countries have dollars: the sign is no ISO code.
+        _nothing_but(
+            INVOICE,
+            invoice_number="INV-42",
+            invoice_date="2026-07-27",
+            customer="Ada",
+            subtotal=1140.0,
+            vat_amount=91.2,
+            total=1231.2,
+            line_items=_lines(("Design work", 8, 120.0, 960.0), ("Revisions", 2, 90.0, 180.0)),
+        ),
+        tuned_on=False,
+    ),
+    Case(
+        "receipt of a café",
+        f"{DOCUMENTS}/receipt-coffee-en.pdf",
+        INVOICE,
+        _nothing_but(
+            INVOICE,
+            invoice_number="R-100",
+            customer="Bo",
+            subtotal=7.0,
+            total=7.0,
+            line_items=_lines(("Coffee", 2, 3.5, 7.0)),
+        ),
+        tuned_on=False,
+    ),
+    Case(
+        "invoice in boxes",
+        f"{DOCUMENTS}/invoice-boxes-en.pdf",
+        INVOICE,
+        # Where the number should stand, the page has "None".
+        _nothing_but(
+            INVOICE,
+            customer="Client company",
+            total=28200.0,
+            currency="CZK",
+            line_items=_lines(
+                ("Item 1", 32, 600.0, 19200.0),
+                ("Item 2", 60, 50.0, 3000.0),
+                ("Item 3", 50, 60.0, 3000.0),
+                ("Item 4", 5, 600.0, 3000.0),
+            ),
+        ),
+        tuned_on=False,
+    ),
+    Case(
         "receipt with a note",
         f"{DOCUMENTS}/receipt-note.txt",
         _NOTE,

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from llama_cloud_ext.wire import attachments, directories, directory_files, index_retrieval, indexes
+from llama_cloud_ext.wire.models import directory_index as models
 from llama_cloud_ext.wire.models.directory import DirectoryFileOptions, DirectoryOptions
 from llama_cloud_ext.wire.models.directory_index import DirectoryIndexOptions, DirectoryRetrievalSettings
 from tests.contract.official_sdk import OfficialSdk
@@ -206,3 +208,48 @@ def test_uploads_send_what_the_sdk_sends(recording_sdk: OfficialSdk, tmp_path: P
 async def _upload(connection: Any, source: Any) -> None:
     options = DirectoryFileOptions(**FILE)
     await directory_files.upload(connection, ODD_ID, source, options, external_file_id="mine")
+
+
+SCOPED = {"organization_id", "project_id"}
+MODELS: dict[str, tuple[type[BaseModel], set[str]]] = {
+    "beta.directory_create_params.DirectoryCreateParams": (DirectoryOptions, SCOPED),
+    "beta.directories.file_add_params.FileAddParams": (DirectoryFileOptions, SCOPED | {"file_id"}),
+    "index_create_params.IndexCreateParams": (DirectoryIndexOptions, SCOPED | {"source_directory_id"}),
+    "index_create_params.Product": (models.IndexProduct, set()),
+    "retrieval_retrieve_params.RetrievalRetrieveParams": (DirectoryRetrievalSettings, SCOPED | {"index_id", "query"}),
+    "retrieval_retrieve_params.CustomFiltersValueFilter": (models.CustomFilter, set()),
+    "retrieval_retrieve_params.CustomFiltersUnionMember1": (models.RangeBound, set()),
+    "retrieval_retrieve_params.Rerank": (models.DirectoryRerank, set()),
+    "retrieval_retrieve_params.StaticFilters": (models.StaticFilters, set()),
+    "retrieval_retrieve_params.StaticFiltersParsedDirectoryFileID": (models.StaticFilter, set()),
+}
+"""Our models by the SDK's types, each with those fields of the type that are arguments of the endpoint function."""
+
+FROM_THE_GUIDE = {"DirectoryCreateParams": {"expires_at"}}
+"""What the service's guide has, and the SDK has not."""
+
+
+def _last(name: Any) -> str:
+    return str(name).rpartition(".")[2]
+
+
+def all_fields(client: Any, names: list[str]) -> dict[str, list[str]]:
+    """The fields of the SDK's types."""
+    import importlib
+
+    import typing_extensions
+
+    found = {}
+    for name in names:
+        module, _, kind = name.rpartition(".")
+        group = getattr(importlib.import_module(f"llama_cloud.types.{module}"), kind)
+        found[name] = sorted(typing_extensions.get_type_hints(group))
+    return found
+
+
+def test_models_have_the_sdks_fields(recording_sdk: OfficialSdk) -> None:
+    """Ensure that each model has every field of the SDK's type, and no other but what the service's guide has."""
+    theirs = recording_sdk.run(all_fields, names=list(MODELS))
+    ours = {name: set(model.model_fields) for name, (model, _) in MODELS.items()}
+    for name, (_, arguments) in MODELS.items():
+        assert ours[name] == set(theirs[name]) - arguments | FROM_THE_GUIDE.get(_last(name), set()), name

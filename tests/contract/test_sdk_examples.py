@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.contract.official_sdk import OfficialSdk
+from tests.contract.served_cloud import ServedCloud
 from tests.contract.test_sdk_pipelines_against_local import DOCUMENTS, with_documents
 from tests.virtualenvs import clean_environment
 
@@ -52,6 +53,14 @@ def test_the_example_of_extracting_with_citations(
     printed = run_example(sdk_python, served_cloud, example)
     assert '"total": 10.0' in printed
     assert "total: page=1, confidence=0." in printed
+
+
+def test_the_example_of_extracting_with_an_llm(sdk_python: Path, sdk_source: Path, tmp_path: Path) -> None:
+    """Ensure that the example with a Pydantic schema gets, from a server with an LLM, what no label says."""
+    folder = shutil.copytree(sdk_source / "examples" / "extract", tmp_path / "extract")
+    with ServedCloud(tmp_path / "data", "--llm", "tests.contract.receipt_llm:receipt_llm") as cloud:
+        printed = run_example(sdk_python, cloud.base_url, folder / "extract_v2_end_to_end.py")
+    assert "Vendor: Noisebridge\nTotal: $10.00\nDate: 2024-07-19" in printed
 
 
 def test_the_example_of_an_index(

@@ -37,6 +37,10 @@
   `test_no_argument_is_swallowed`, `test_index.py::test_unknown_keyword_arguments_are_refused`
 - `object_map` was not forwarded:
   `test_object_maps_are_forwarded`, `test_retriever.py::test_objects_behind_nodes`
+- there was no class for the newer Indexes API:
+  `test_there_is_a_class_for_indexes_over_directories`,
+  `test_directory_index.py::test_nothing_is_sent_before_it_is_used`,
+  `test_directory_index_journeys.py::test_a_folder_from_first_upload_to_answers`
 """
 
 from __future__ import annotations
@@ -50,7 +54,9 @@ from typing import Any
 import httpx
 import pytest
 from llama_index.core import Document
+from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.callbacks import CallbackManager
+from llama_index.core.indices.managed.base import BaseManagedIndex
 from llama_index.core.llms import MockLLM
 from llama_index.core.schema import ImageNode, IndexNode, NodeWithScore, TextNode
 from llama_index.core.vector_stores import FilterCondition, MetadataFilter, MetadataFilters
@@ -63,6 +69,7 @@ from llama_cloud_ext import (
     LlamaCloudIndex,
     LlamaCloudRetriever,
 )
+from tests.http.scripted_directory import ScriptedDirectory
 from tests.http.scripted_index import PNG, ScriptedIndex, picture, text_node
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(range(256))
@@ -362,3 +369,18 @@ def test_a_composite_brings_figures() -> None:
         assert [type(node.node) for node in nodes] == [TextNode, ImageNode, ImageNode, TextNode]
         assert [node.metadata.get("figure_name") for node in nodes] == [None, None, "fig.png", None]
         assert [node.metadata["page_number"] for node in nodes[1:3]] == [4, 4]
+
+
+# The newer Indexes API
+
+
+def test_there_is_a_class_for_indexes_over_directories() -> None:
+    """Ensure the newer indexes have a LlamaIndex index and retriever of their own, engines and tools included."""
+    service = ScriptedDirectory()
+    index = service.index()
+    assert isinstance(index, BaseManagedIndex)
+    assert isinstance(index.as_retriever(), BaseRetriever)
+    answer = index.as_query_engine(llm=MockLLM()).query("x")
+    assert [node.text for node in answer.source_nodes] == ["Words."]
+    assert index.as_chat_engine("context", llm=MockLLM()).chat("x").source_nodes[0].text == "Words."
+    assert [tool.metadata.name for tool in index.as_tools()] == ["retrieve", "find_files", "grep_file", "read_file"]

@@ -663,3 +663,25 @@ def test_requests_of_composite_retrievers() -> None:
     assert (asked["pipeline_id"], asked["name"]) == ("i-1", "a")
     assert not asked.get("description")
     assert not asked.get("preset_retrieval_parameters")
+
+
+def test_a_wait_without_any_time_looks_once() -> None:
+    """Ensure timeout=0 looks at an index once: a finished one is done, one that is not raises."""
+    service = ScriptedIndex()
+    index = service.index(None, id="i-1")
+    assert index.wait_for_completion(timeout=0).status == "SUCCESS"
+    assert service.steps["status"] == 1
+    busy = ScriptedIndex(looks=3)
+    with pytest.raises(JobDeadlineError):
+        busy.index(None, id="i-1").wait_for_completion(timeout=0)
+    assert busy.steps["status"] == 1
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (403, PermissionDeniedError)])
+def test_a_key_that_is_refused_stops_an_upload(status: int, kind: type[LlamaCloudError]) -> None:
+    """Ensure a wrong key raises as itself, and only the files that were under way have been tried with it."""
+    service = ScriptedIndex(fault=lambda step, _: status if step == "upload" else None)
+    with pytest.raises(kind):
+        service.index(None, id="i-1").upload_files([f"File {number}.".encode() for number in range(40)])
+    assert service.steps["upload"] <= 8
+    assert service.steps["attach"] == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core.base.llms.types import LLMMetadata
 from llama_index.core.llms import MockLLM
 
 from llama_cloud_ext.local import Simulation
@@ -121,6 +122,7 @@ async def test_pages_and_targets(tmp_path: Path) -> None:
             for options, pages in (
                 ({"target_pages": "2-3,9"}, [2, 3]),
                 ({"max_pages": 3}, [1, 2, 3]),
+                ({"max_pages": 2.0}, [1, 2]),
                 ({"target_pages": "2-4", "max_pages": 2}, [2, 3]),
             ):
                 job = await ended(client, (await extract(client, source, **options))["id"])
@@ -161,6 +163,19 @@ async def test_an_llm_of_ones_own(tmp_path: Path) -> None:
         ]
         for job in jobs:
             assert (await ended(client, job["id"]))["extract_result"] == {"llm": MockLLM().metadata.model_name}
+
+
+async def test_an_llm_that_is_broken(tmp_path: Path) -> None:
+    """Ensure an LLM that cannot even say its name fails the job, once."""
+
+    class Nameless(MockLLM):
+        @property
+        def metadata(self) -> LLMMetadata:
+            raise RuntimeError("no such model")
+
+    async with extract_client(tmp_path, llm=Nameless()) as client:
+        job = await extracted(client, "one")
+        assert job["error_message"] == "Internal error of the local extraction: RuntimeError: no such model"
 
 
 async def test_saved_configurations(tmp_path: Path) -> None:

@@ -406,6 +406,8 @@ def test_the_deadline_of_ingestion_holds(tmp_path: Path) -> None:
         assert time.monotonic() - started < 1
     assert not index.status().finished
     assert index.wait_for_completion(doc_ids=["cat"], timeout=20).status == "SUCCESS"
+    # Without any time there is a look all the same.
+    assert index.wait_for_completion(doc_ids=["cat"], timeout=0).status == "SUCCESS"
 
 
 def test_failed_documents_are_named_with_their_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

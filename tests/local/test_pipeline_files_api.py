@@ -102,7 +102,7 @@ async def test_what_is_not_in_the_file(tmp_path: Path) -> None:
         await add_file(client, path, b"x", "scan.pdf")
         assert await ingested(client, path) == "ERROR"
         (error,) = (await status_of(client, path))["error"]
-        assert error["message"] == "NO_DATA_FOUND_IN_FILE: nothing can be read in scan.pdf; a scan needs OCR"
+        assert error["message"] == "NO_DATA_FOUND_IN_FILE: there is no text in scan.pdf"
 
 
 async def test_a_file_that_fails_later_keeps_nothing(tmp_path: Path) -> None:
