@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
@@ -11,8 +10,10 @@ from typing import Any
 from llama_cloud_ext.extract.inputs import ExtractSource
 from llama_cloud_ext.extract.pipeline import ExtractPipeline
 from llama_cloud_ext.jobs.configuration_digest import saved_configuration_digest
-from llama_cloud_ext.jobs.ledger import Intent, Ledger, LedgerWork, entry_key
-from llama_cloud_ext.jobs.pipeline import CreatedJob
+from llama_cloud_ext.jobs.ledger import Ledger, LedgerWork, Note, entry_key
+from llama_cloud_ext.jobs.ledger_records import Intent
+from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
+from llama_cloud_ext.wire.job_slots import Slot
 
 
 class LedgeredExtraction:
@@ -68,17 +69,25 @@ class LedgeredExtraction:
         return json.dumps(self._body.get("configuration"), sort_keys=True, separators=(",", ":"))
 
     def _work(self, source: ExtractSource) -> LedgerWork:
-        async def create(intent: Intent, note: Callable[[Intent], Awaitable[None]]) -> CreatedJob:
+        pipeline = self._pipeline
+
+        async def turn() -> Slot:
+            return await pipeline.turn(source)
+
+        async def create(intent: Intent, slot: Slot, note: Note) -> CreatedJob:
             async def uploaded(file_id: str) -> None:
                 await note(replace(intent, file_id=file_id))
 
-            return await self._pipeline.create(source, self._body, on_upload=uploaded)
+            return await pipeline.create(source, self._body, slot=slot, on_upload=uploaded)
 
         async def recover(intent: Intent) -> CreatedJob | None:
-            return await self._pipeline.recover(source, self._body, intent.file_id, intent.begun)
+            job = await pipeline.recover(source, self._body, intent.file_id, intent.begun)
+            if job is None and intent.file_id is not None and pipeline.delete_after:
+                await pipeline.delete_upload(intent.file_id)  # the new job gets one of its own
+            return job
 
-        async def collect(job: CreatedJob) -> dict[str, Any]:
-            return await self._pipeline.collect(job, file=source.label)
+        async def collect(job: CreatedJob, keep: Keep) -> dict[str, Any]:
+            return await pipeline.collect(job, file=source.label, keep=keep)
 
-        about = {"product": "extract", "file": source.label, "host": self._pipeline.connection.settings.host}
-        return LedgerWork(about, create, recover, collect)
+        about = {"product": "extract", "file": source.label, "host": pipeline.connection.settings.host}
+        return LedgerWork(about, turn, create, recover, collect)

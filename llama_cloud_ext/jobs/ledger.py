@@ -2,36 +2,36 @@
 
 Each entry stands for one content with one configuration. It holds an intent before a job is created, the job once the
 service has accepted it, and the result once it was fetched. A process that is killed and started again resumes what
-runs and re-uses what is done; several processes and machines can share one ledger. Records are JSON, results are
-compressed; one that was half written counts as none.
+runs and re-uses what is done; several processes and machines can share one ledger.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gzip
 import hashlib
 import json
 import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from llama_cloud_ext.errors import (
-    ConfigurationError,
+    ApiError,
     JobCancelledError,
     JobFailedError,
+    LedgerError,
     LlamaCloudError,
     NotFoundError,
     ServerError,
     TransportError,
 )
-from llama_cloud_ext.jobs.ledger_leases import Leases
+from llama_cloud_ext.jobs.ledger_leases import LEASE_SECONDS, Lease, Leases
+from llama_cloud_ext.jobs.ledger_records import EntryRecords, Intent
 from llama_cloud_ext.jobs.ledger_store import LedgerStore, ledger_store
-from llama_cloud_ext.jobs.pipeline import CreatedJob
-from llama_cloud_ext.wire.io_loop import in_thread
+from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
+from llama_cloud_ext.wire.job_slots import Slot
 from llama_cloud_ext.wire.recovery import new_tag
 
 logger = logging.getLogger(__name__)
@@ -40,22 +40,11 @@ logger = logging.getLogger(__name__)
 _FIRST_LOOK_SECONDS = 0.2
 _LAST_LOOK_SECONDS = 5.0
 
-_INTENT, _JOB, _RESULT = "intent.json", "job.json", "result.json.gz"
+Note = Callable[[Intent], Awaitable[None]]
+"""Writes an intent down anew, once more of it is known."""
 
-
-@dataclass(frozen=True)
-class Intent:
-    """What is written down before a job is created.
-
-    Attributes:
-        tag: What the create carries, by which its job can be found.
-        begun: When, seconds since 1970.
-        file_id: The upload that the job works on, where there is one already.
-    """
-
-    tag: str
-    begun: float
-    file_id: str | None = None
+Collect = Callable[[CreatedJob, Keep], Awaitable[dict[str, Any]]]
+"""Waits for a job, fetches its result and has it kept."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +52,18 @@ class LedgerWork:
     """How one entry is worked on.
 
     Attributes:
-        about: What a person should know of the entry: file, product, configuration.
-        create: Creates the job of an intent; is given a function that writes the intent down anew.
+        about: What a person should know of the entry: file, product, host.
+        turn: Waits for a place among the unfinished jobs, before the entry is held: others can work on it meanwhile.
+        create: Creates the job of an intent, in that place.
         recover: Looks for the job of an intent whose process is gone; None where there is none.
-        collect: Waits for a job and fetches its result.
+        collect: Waits for the job and fetches its result.
     """
 
     about: Mapping[str, Any]
-    create: Callable[[Intent, Callable[[Intent], Awaitable[None]]], Awaitable[CreatedJob]]
+    turn: Callable[[], Awaitable[Slot]]
+    create: Callable[[Intent, Slot, Note], Awaitable[CreatedJob]]
     recover: Callable[[Intent], Awaitable[CreatedJob | None]]
-    collect: Callable[[CreatedJob], Awaitable[dict[str, Any]]]
+    collect: Collect
 
 
 def entry_key(**facts: Any) -> str:
@@ -89,6 +80,18 @@ def entry_key(**facts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+class _LeaseLostError(Exception):
+    """This process has stalled for so long that another one may have taken the entry over."""
+
+
+@dataclass
+class _Shared:
+    """One entry that is worked on here, and how many wait for it."""
+
+    task: asyncio.Task[dict[str, Any]]
+    waiting: int = field(default=0)
+
+
 class Ledger:
     """Works on entries, each once: within this process at one time, across processes by leases.
 
@@ -97,10 +100,10 @@ class Ledger:
         lease_seconds: How long another process may go on without a sign before its entry is taken over.
     """
 
-    def __init__(self, store: LedgerStore, *, lease_seconds: float | None = None) -> None:
+    def __init__(self, store: LedgerStore, *, lease_seconds: float = LEASE_SECONDS) -> None:
         self._store = store
-        self._leases = Leases(store) if lease_seconds is None else Leases(store, lease_seconds)
-        self._running: dict[str, asyncio.Task[dict[str, Any]]] = {}
+        self._leases = Leases(store, lease_seconds)
+        self._running: dict[str, _Shared] = {}
 
     async def result(self, key: str, work: LedgerWork) -> dict[str, Any]:
         """The result of an entry: as it is kept, or of the job that runs already, or of a new one.
@@ -113,15 +116,31 @@ class Ledger:
             The service's answer.
 
         Raises:
+            LedgerError: The ledger cannot be read, or not be written before the job is created.
             LlamaCloudError: What creating or collecting the job raised. A job that failed is forgotten, so that the
                 next call tries anew.
         """
-        task = self._running.get(key)
-        if task is None:
-            task = self._running[key] = asyncio.create_task(self._settled(_place(key), work))
-            task.add_done_callback(lambda _: self._running.pop(key, None))
-        # A caller that gives up must not take it from another one.
-        return await asyncio.shield(task)
+        records = EntryRecords(self._store, key, work.about)
+        shared = self._running.get(key)
+        if shared is None:
+            shared = self._running[key] = _Shared(asyncio.create_task(self._settled(records, work)))
+            shared.task.add_done_callback(lambda task: self._ended(key, task))
+        shared.waiting += 1
+        try:
+            return await asyncio.shield(shared.task)
+        finally:
+            shared.waiting -= 1
+            if not shared.waiting and not shared.task.done():
+                # Nobody wants it any longer: the next call resumes what runs, and what waits for its turn is not begun.
+                del self._running[key]
+                shared.task.cancel()
+                await asyncio.wait([shared.task])
+
+    def _ended(self, key: str, task: asyncio.Task[dict[str, Any]]) -> None:
+        if key in self._running and self._running[key].task is task:
+            del self._running[key]
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; where nobody does any longer, it is no fault of the program's
 
     async def job(self, key: str, work: LedgerWork) -> CreatedJob:
         """The job of an entry, without waiting for its end: the one that there is, or a new one.
@@ -131,128 +150,118 @@ class Ledger:
             work: How it is worked on.
 
         Raises:
-            LlamaCloudError: What creating the job raised.
+            LlamaCloudError: As `result`, as far as creating the job goes.
         """
-        entry = _place(key)
-        kept = await self._read(entry, _RESULT)
-        done = (kept or {}).get("about", {}).get("job_id")
-        return CreatedJob(str(done)) if done else await self._begun(entry, work)
+        records = EntryRecords(self._store, key, work.about)
+        done = await records.finished_job()
+        return done or (await self._begun(records, work))[0]
 
-    async def _settled(self, entry: str, work: LedgerWork) -> dict[str, Any]:
+    async def collected(self, key: str, about: Mapping[str, Any], job: CreatedJob, collect: Collect) -> dict[str, Any]:
+        """The result of a job that `job` gave: as it is kept, or else of the service, and kept.
+
+        Args:
+            key: The entry.
+            about: What a person should know of it.
+            job: The job.
+            collect: Waits for the job and fetches its result.
+
+        Raises:
+            LlamaCloudError: What collecting the job raised.
+        """
+        records = EntryRecords(self._store, key, about)
+        kept = await records.kept()
+        return kept if kept is not None else await self._collected(records, job, collect)
+
+    async def _settled(self, records: EntryRecords, work: LedgerWork) -> dict[str, Any]:
         while True:
-            kept = await self._kept(entry)
+            kept = await records.kept()
             if kept is not None:
                 return kept
-            response = await self._collected(entry, await self._begun(entry, work), work)
-            if response is not None:
-                return response
+            job, is_new = await self._begun(records, work)
+            try:
+                return await self._collected(records, job, work.collect)
+            except NotFoundError:
+                if is_new:
+                    raise  # creating another one would end the same way, and cost again
+                logger.info("job %s of the ledger is gone from the service: it is created anew", job.job_id)
 
-    async def _begun(self, entry: str, work: LedgerWork) -> CreatedJob:
-        """The job of an entry: that of another process, which is waited for until it is known, or a new one."""
+    async def _begun(self, records: EntryRecords, work: LedgerWork) -> tuple[CreatedJob, bool]:
+        """The job of an entry, and whether it is new here; that of another process is waited for until it is known."""
         pause = _FIRST_LOOK_SECONDS
         while True:
-            job = await self._job(entry)
-            if job is None:
-                async with self._leases.held(entry) as held:
-                    # Between the look and the lease another process may have created it.
-                    if held and (job := await self._job(entry)) is None:
-                        job = await self._created(entry, work)
-            if job is not None:
-                return job
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LAST_LOOK_SECONDS)
-
-    async def _created(self, entry: str, work: LedgerWork) -> CreatedJob:
-        """The job of the entry, held by this process: one that a lost process has created, or a new one."""
-        job: CreatedJob | None = None
-        if (left := await self._intent(entry)) is not None:
-            job = await work.recover(left)
-            if job is not None:
-                logger.info("the ledger has found job %s, created by a process that is gone", job.job_id)
-        if job is None:
-            intent = Intent(new_tag(), time.time())
-            await self._write_intent(entry, intent)
+            if (job := await records.job()) is not None:
+                return job, False
+            slot = await work.turn()
+            new: CreatedJob | None = None
+            is_used = False
             try:
-                job = await work.create(intent, lambda known: self._write_intent(entry, known))
-            except (TransportError, ServerError):
-                raise  # the service may have accepted it: the next process looks
-            except LlamaCloudError:
-                await in_thread(self._store.delete, f"{entry}/{_INTENT}")
+                async with self._leases.held(records.place) as lease:
+                    # Between the look and the lease another process may have created it.
+                    if lease is not None and (job := await records.job()) is None:
+                        new = await self._created(records, work, slot, lease)
+                if new is not None:
+                    is_used = True
+                    return new, True
+            finally:
+                if not is_used:
+                    slot.release()
+            if job is None:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LAST_LOOK_SECONDS)
+
+    async def _created(self, records: EntryRecords, work: LedgerWork, slot: Slot, lease: Lease) -> CreatedJob | None:
+        """The job of an entry held here, of a lost process or new; None where the hold was lost meanwhile."""
+        left = await records.intent()
+        job = await work.recover(left) if left is not None else None
+        if job is not None:
+            logger.info("the ledger has found job %s, created by a process that is gone", job.job_id)
+            job.slot = slot
+        else:
+            # With the tag of the lost process: should it live after all, it finds this job instead of creating another.
+            intent = Intent(new_tag(), time.time()) if left is None else Intent(left.tag, time.time())
+
+            async def note(known: Intent) -> None:
+                if await lease.is_held():
+                    await records.note_intent(known)
+                if not await lease.is_held():
+                    raise _LeaseLostError
+
+            try:
+                await note(intent)
+                job = await work.create(intent, slot, note)
+            except _LeaseLostError:
+                return None
+            except LlamaCloudError as error:
+                if _nothing_was_created(error):
+                    await _harmless(records.drop_intent())
                 raise
-        record = {**work.about, "job_id": job.job_id, "file_id": job.file_id, "created": time.time()}
-        await in_thread(self._store.put, f"{entry}/{_JOB}", json.dumps(record).encode())
+        # Paid for already: from here on the ledger's own failures only cost the next process a look-up.
+        await _harmless(records.note_job(job))
         return job
 
-    async def _collected(self, entry: str, job: CreatedJob, work: LedgerWork) -> dict[str, Any] | None:
-        """The result of a job, which is kept; None where the service has forgotten the job."""
+    @staticmethod
+    async def _collected(records: EntryRecords, job: CreatedJob, collect: Collect) -> dict[str, Any]:
+        """The result of a job, which is kept."""
         try:
-            response = await work.collect(job)
-        except NotFoundError:
-            logger.info("job %s of the ledger is gone from the service: it is created anew", job.job_id)
-            await self._forget(entry)
-            return None
-        except (JobFailedError, JobCancelledError):
-            await self._forget(entry)
+            return await collect(job, lambda response: _harmless(records.keep(job.job_id, response)))
+        except (NotFoundError, JobFailedError, JobCancelledError):
+            await _harmless(records.forget(job.job_id))
             raise
-        about = {**work.about, "job_id": job.job_id, "finished": time.time()}
-        await in_thread(self._put_result, entry, {"about": about, "response": response})
-        return response
-
-    async def _forget(self, entry: str) -> None:
-        for name in (_JOB, _INTENT):
-            await in_thread(self._store.delete, f"{entry}/{name}")
-
-    async def _kept(self, entry: str) -> dict[str, Any] | None:
-        kept = await self._read(entry, _RESULT)
-        response = kept.get("response") if kept is not None else None
-        return response if isinstance(response, dict) else None
-
-    async def _job(self, entry: str) -> CreatedJob | None:
-        record = await self._read(entry, _JOB)
-        if record is None or not isinstance(record.get("job_id"), str):
-            return None
-        return CreatedJob(record["job_id"], file_id=record.get("file_id"))
-
-    async def _intent(self, entry: str) -> Intent | None:
-        record = await self._read(entry, _INTENT)
-        try:
-            return None if record is None else Intent(record["tag"], float(record["begun"]), record.get("file_id"))
-        except (KeyError, TypeError, ValueError):
-            return None
-
-    async def _write_intent(self, entry: str, intent: Intent) -> None:
-        record = {"tag": intent.tag, "begun": intent.begun, "file_id": intent.file_id}
-        await in_thread(self._store.put, f"{entry}/{_INTENT}", json.dumps(record).encode())
-
-    async def _read(self, entry: str, name: str) -> dict[str, Any] | None:
-        return await in_thread(read_record, self._store, f"{entry}/{name}")
-
-    def _put_result(self, entry: str, record: Mapping[str, Any]) -> None:
-        data = gzip.compress(json.dumps(record, ensure_ascii=True).encode(), compresslevel=5, mtime=0)
-        self._store.put(f"{entry}/{_RESULT}", data)
 
 
-def _place(key: str) -> str:
-    # Folders of a million files are slow in some places.
-    return f"{key[:2]}/{key}"
+def _nothing_was_created(error: LlamaCloudError) -> bool:
+    """Whether a create that raised this was refused, rather than lost on its way or answered by something else."""
+    if isinstance(error, ApiError):
+        return not isinstance(error, ServerError) and error.status >= 400
+    return not isinstance(error, TransportError)
 
 
-def read_record(store: LedgerStore, name: str) -> dict[str, Any] | None:
-    """A record of a ledger; None where there is none, or one that was half written. Blocking.
-
-    Args:
-        store: The ledger's store.
-        name: The record.
-    """
-    data = store.read(name)
-    if data is None:
-        return None
+async def _harmless(writing: Awaitable[None]) -> None:
+    """Write what is only for the next process: where that fails, this one goes on with what it has."""
     try:
-        record = json.loads(gzip.decompress(data) if name.endswith(".gz") else data)
-    except (ValueError, OSError, EOFError) as error:
-        logger.warning("the ledger's record %s cannot be read and counts as none: %s", name, error)
-        return None
-    return record if isinstance(record, dict) else None
+        await writing
+    except LedgerError as error:
+        logger.warning("what was just paid for is returned, but not kept: %s", error)
 
 
 _ledgers: dict[tuple[int, str], Ledger] = {}
@@ -268,9 +277,7 @@ def ledger_at(location: str | os.PathLike[str]) -> Ledger:
         ConfigurationError: There is no such kind of location.
     """
     place = os.fspath(location)
-    if not place.strip():
-        raise ConfigurationError("the ledger has no location", option="ledger", hint='Name one: ledger="./.ledger".')
-    if "://" not in place:
+    if "://" not in place and place.strip():
         place = os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - a path of another system may come as a str
     key = (os.getpid(), place)
     if key not in _ledgers:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import inspect
 import os
-import tempfile
-from contextlib import suppress
+import uuid
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.errors import ConfigurationError, LedgerError, LlamaCloudError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,21 +45,85 @@ def ledger_store(location: str | os.PathLike[str]) -> LedgerStore:
     Args:
         location: A folder, or a URL of fsspec such as "s3://bucket/ledger" or "memory://ledger".
 
+    Returns:
+        The store; what goes wrong in it raises a LedgerError that names the location.
+
     Raises:
         ConfigurationError: There is no such kind of location, or its package is missing.
     """
     place = os.fspath(location)
+    if not place.strip():
+        raise ConfigurationError("the ledger has no location", option="ledger", hint='Name one: ledger="./.ledger".')
     if "://" not in place or place.startswith("file://"):
-        return FolderStore(Path(place.removeprefix("file://")).expanduser())
+        folder = Path(place.removeprefix("file://")).expanduser().absolute()
+        return NamedStore(FolderStore(folder), str(folder))
     from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # it has no types
 
+    protocol = place.split("://", maxsplit=1)[0]
     try:
         fs, root = url_to_fs(place)
-    except (ValueError, ImportError) as error:
+    except Exception as error:  # whatever somebody else's filesystem raises
         raise ConfigurationError(
-            f"{place.split('://')[0]}:// cannot be opened: {error}", option="ledger", hint="Name a folder, or s3://…"
+            f"{protocol}:// cannot be opened: {error}",
+            option="ledger",
+            hint="Name a folder, or an fsspec URL such as s3://bucket/ledger, and install its package.",
         ) from error
-    return FsspecStore(fs, root)
+    return NamedStore(FsspecStore(fs, root), f"{protocol}://{root.lstrip('/')}")
+
+
+class NamedStore:
+    """A store whose failures say which ledger they are about.
+
+    Args:
+        store: The store.
+        location: How messages name it; without passwords.
+    """
+
+    def __init__(self, store: LedgerStore, location: str) -> None:
+        self._store = store
+        self.location = location
+
+    def read(self, name: str) -> bytes | None:
+        """A record, or None."""
+        with self._named("read"):
+            return self._store.read(name)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a record, in place of one that is there."""
+        with self._named("written"):
+            self._store.put(name, data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a record unless there is one; whether it was written."""
+        with self._named("written"):
+            return self._store.create(name, data)
+
+    def delete(self, name: str) -> None:
+        """Remove a record, if it is there."""
+        with self._named("written"):
+            self._store.delete(name)
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """The names of all records below a name."""
+        with self._named("read"):
+            yield from self._store.names(prefix)
+
+    @contextmanager
+    def _named(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except LlamaCloudError:
+            raise
+        except Exception as error:  # whatever somebody else's filesystem raises
+            reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+            raise LedgerError(
+                f"the ledger {self.location} cannot be {doing}: {reason}",
+                location=self.location,
+                hint="Check that the place is there and that its permissions let this process read and write it.",
+            ) from error
+
+    def __repr__(self) -> str:
+        return f"NamedStore({self.location!r})"
 
 
 class FolderStore:
@@ -87,11 +151,15 @@ class FolderStore:
     def create(self, name: str, data: bytes) -> bool:
         """Write a record unless there is one; whether it was written."""
         temporary = self._written(name, data)
+        path = self._root / name
         try:
             # Unlike opening it exclusively, a link appears with its content.
-            os.link(temporary, self._root / name)
+            os.link(temporary, path)
         except FileExistsError:
             return False
+        except OSError:
+            # A filesystem without links: for a moment others see an empty record, which counts as none.
+            return self._created_exclusively(path, data)
         finally:
             temporary.unlink()
         return True
@@ -112,19 +180,30 @@ class FolderStore:
                     yield (Path(folder) / file).relative_to(self._root).as_posix()
 
     def _written(self, name: str, data: bytes) -> Path:
-        path = self._root / name
+        """A hidden file beside the record, with its content."""
+        parent = (self._root / name).parent
         while True:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            parent.mkdir(parents=True, exist_ok=True)
+            temporary = parent / f".{uuid.uuid4().hex}"
             try:
-                handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
+                file = temporary.open("xb")
                 break
             except FileNotFoundError:
                 continue  # another process has just removed the folder as empty
-        with os.fdopen(handle, "wb") as file:
+        with file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        return Path(temporary)
+        return temporary
+
+    @staticmethod
+    def _created_exclusively(path: Path, data: bytes) -> bool:
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+        except FileExistsError:
+            return False
+        return True
 
     def __repr__(self) -> str:
         return f"FolderStore({str(self._root)!r})"
@@ -154,17 +233,15 @@ class FsspecStore:
 
     def put(self, name: str, data: bytes) -> None:
         """Write a record, in place of one that is there."""
-        self._make_folder(name)
-        self._fs.pipe_file(self._path(name), data)
+        self._write(name, data)
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a record unless there is one; whether it was written."""
-        self._make_folder(name)
         self._fs.invalidate_cache()
         if self._fs.exists(self._path(name)):
             return False
         try:
-            self._fs.pipe_file(self._path(name), data, **({"mode": "create"} if self._exclusive else {}))
+            self._write(name, data, **({"mode": "create"} if self._exclusive else {}))
         except FileExistsError:
             return False
         return True
@@ -179,14 +256,22 @@ class FsspecStore:
         # What another process has written must be seen.
         self._fs.invalidate_cache()
         start = len(self._root) + 1
-        for path in self._fs.find(self._path(prefix) if prefix else self._root):
-            yield path[start:]
+        with suppress(FileNotFoundError):
+            for path in self._fs.find(self._path(prefix) if prefix else self._root):
+                yield path[start:]
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
-    def _make_folder(self, name: str) -> None:
-        self._fs.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
+    def _write(self, name: str, data: bytes, **options: Any) -> None:
+        path = self._path(name)
+        try:
+            self._fs.pipe_file(path, data, **options)
+        except FileNotFoundError:
+            if hasattr(self._fs, "split_path"):
+                raise  # an object store, which has no folders: making one could make a bucket
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._fs.pipe_file(path, data, **options)
 
     def __repr__(self) -> str:
         return f"FsspecStore({type(self._fs).__name__}, {self._root!r})"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.jobs.configuration_digest import saved_configuration_digest
-from llama_cloud_ext.jobs.ledger import Intent, Ledger, LedgerWork, entry_key
-from llama_cloud_ext.jobs.pipeline import CreatedJob
+from llama_cloud_ext.jobs.ledger import Ledger, LedgerWork, Note, entry_key
+from llama_cloud_ext.jobs.ledger_records import Intent
+from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
 from llama_cloud_ext.wire import parse
+from llama_cloud_ext.wire.job_slots import Slot
 from llama_cloud_ext.wire.models.tolerant import as_mapping, as_text
 from llama_cloud_ext.wire.sources import Source
 from llama_cloud_ext.wire.transport import Connection
@@ -68,17 +70,28 @@ class LedgeredParsing:
         )
 
     def _work(self, source: Source) -> LedgerWork:
-        async def create(intent: Intent, note: Callable[[Intent], Awaitable[None]]) -> CreatedJob:
-            return await self._pipeline.create(source, self._body, tag=intent.tag)
+        pipeline = self._pipeline
+
+        async def create(intent: Intent, slot: Slot, note: Note) -> CreatedJob:
+            async def uploaded(file_id: str) -> None:
+                await note(replace(intent, file_id=file_id))
+
+            return await pipeline.create(source, self._body, slot=slot, tag=intent.tag, on_upload=uploaded)
 
         async def recover(intent: Intent) -> CreatedJob | None:
-            return await self._pipeline.recover(source, intent.tag, intent.begun)
+            job = await pipeline.recover(intent.tag, intent.begun)
+            if pipeline.delete_after and intent.file_id is not None:
+                if job is None:
+                    await pipeline.delete_upload(intent.file_id)  # the new job gets one of its own
+                else:
+                    job.file_id = intent.file_id
+            return job
 
-        async def collect(job: CreatedJob) -> dict[str, Any]:
-            return await self._pipeline.collect(job, self._wanted, file=source.label)
+        async def collect(job: CreatedJob, keep: Keep) -> dict[str, Any]:
+            return await pipeline.collect(job, self._wanted, file=source.label, keep=keep)
 
-        about = {"product": "parse", "file": source.label, "host": self._pipeline.connection.settings.host}
-        return LedgerWork(about, create, recover, collect)
+        about = {"product": "parse", "file": source.label, "host": pipeline.connection.settings.host}
+        return LedgerWork(about, pipeline.slots.acquire, create, recover, collect)
 
 
 async def settled_configuration(connection: Connection, fingerprint: str) -> str:
