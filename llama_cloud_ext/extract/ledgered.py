@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import PurePath
@@ -14,6 +15,7 @@ from llama_cloud_ext.jobs.ledger import Ledger, LedgerWork, Note, entry_key
 from llama_cloud_ext.jobs.ledger_records import Intent
 from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
 from llama_cloud_ext.wire.job_slots import Slot
+from llama_cloud_ext.wire.models.tolerant import as_mapping
 
 
 class LedgeredExtraction:
@@ -30,6 +32,7 @@ class LedgeredExtraction:
         self._pipeline = pipeline
         self._body = body
         self._configuration: str | None = None
+        self._settling = asyncio.Lock()
 
     async def record(self, source: ExtractSource) -> dict[str, Any]:
         """The record of a finished job on one input, of this call or of an earlier one, here or elsewhere."""
@@ -49,24 +52,30 @@ class LedgeredExtraction:
 
     async def _key(self, source: ExtractSource) -> str:
         settings = self._pipeline.connection.settings
-        if self._configuration is None:
-            self._configuration = await self._settled_configuration()
+        async with self._settling:
+            if self._configuration is None:
+                self._configuration = await self._settled_configuration()
         uploaded = source.source
         return entry_key(
             product="extract",
             content=f"input {source.file_input}" if uploaded is None else await uploaded.sha256(),
             suffix="" if uploaded is None else PurePath(uploaded.name).suffix.lower(),
             host=settings.host,
+            organization=settings.organization_id,
             project=settings.project_id,
             configuration=self._configuration,
         )
 
     async def _settled_configuration(self) -> str:
         """What is extracted, and how: a saved configuration by what it says now."""
+        connection = self._pipeline.connection
         saved = self._body.get("configuration_id")
         if saved is not None:
-            return await saved_configuration_digest(self._pipeline.connection, str(saved))
-        return json.dumps(self._body.get("configuration"), sort_keys=True, separators=(",", ":"))
+            return await saved_configuration_digest(connection, str(saved))
+        configuration = as_mapping(self._body.get("configuration"))
+        if (saved := configuration.get("parse_config_id")) is not None:
+            configuration = {**configuration, "parse_config_id": await saved_configuration_digest(connection, saved)}
+        return json.dumps(configuration, sort_keys=True, separators=(",", ":"))
 
     def _work(self, source: ExtractSource) -> LedgerWork:
         pipeline = self._pipeline

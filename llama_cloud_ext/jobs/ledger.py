@@ -28,9 +28,10 @@ from llama_cloud_ext.errors import (
     TransportError,
 )
 from llama_cloud_ext.jobs.ledger_leases import LEASE_SECONDS, Lease, Leases
-from llama_cloud_ext.jobs.ledger_records import EntryRecords, Intent
+from llama_cloud_ext.jobs.ledger_records import EntryRecords, Intent, read_record
 from llama_cloud_ext.jobs.ledger_store import LedgerStore, ledger_store
 from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
+from llama_cloud_ext.wire.io_loop import in_thread
 from llama_cloud_ext.wire.job_slots import Slot
 from llama_cloud_ext.wire.recovery import new_tag
 
@@ -172,6 +173,32 @@ class Ledger:
         kept = await records.kept()
         return kept if kept is not None else await self._collected(records, job, collect)
 
+    async def remembered(
+        self, name: str, ask: Callable[[], Awaitable[dict[str, Any]]], *, seconds: float
+    ) -> dict[str, Any]:
+        """An answer of the service that is good for some time, so that kept results take no request at all.
+
+        Args:
+            name: What it is the answer to.
+            ask: Asks for it; an older answer does where the service cannot be reached.
+            seconds: How long it is good for.
+        """
+        place = f"answers/{name}.json"
+        record = await in_thread(read_record, self._store, place) or {}
+        known, asked = record.get("answer"), record.get("asked")
+        if isinstance(known, dict) and isinstance(asked, float) and 0 <= time.time() - asked < seconds:
+            return known
+        try:
+            answer = await ask()
+        except (TransportError, ServerError) as error:
+            if not isinstance(known, dict):
+                raise
+            logger.info("the service could not be asked, and its last answer is taken: %s", error)
+            return known
+        said = json.dumps({"asked": time.time(), "answer": answer}).encode()
+        await _harmless(in_thread(self._store.put, place, said))
+        return answer
+
     async def _settled(self, records: EntryRecords, work: LedgerWork) -> dict[str, Any]:
         while True:
             kept = await records.kept()
@@ -261,7 +288,7 @@ async def _harmless(writing: Awaitable[None]) -> None:
     try:
         await writing
     except LedgerError as error:
-        logger.warning("what was just paid for is returned, but not kept: %s", error)
+        logger.warning("what was just done is not kept: %s", error)
 
 
 _ledgers: dict[tuple[int, str], Ledger] = {}

@@ -29,7 +29,7 @@ from llama_cloud_ext.wire.io_loop import in_thread, spawn
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 60.0
-"""How long a lease lasts unless it is renewed: what a process killed on another machine keeps others waiting at most."""
+"""How long a lease lasts unless it is renewed: a process killed on another machine keeps others waiting that long."""
 
 _RENEWALS = 4
 """Renewals within the time of a lease: a slow store must not let one end."""
@@ -112,9 +112,12 @@ class Leases:
         taking = spawn(in_thread(self._take, entry))
         try:
             lease = await asyncio.shield(taking)
-        except BaseException:
+        except asyncio.CancelledError:
             # The thread goes on, and what it takes must not stay behind.
             spawn(self._end(entry, taking))
+            raise
+        except BaseException:
+            self._held_here.discard(entry)
             raise
         over = asyncio.Event()
         renewing = None if lease is None else spawn(self._renew(lease, over))

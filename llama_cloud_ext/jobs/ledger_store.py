@@ -182,18 +182,24 @@ class FolderStore:
     def _written(self, name: str, data: bytes) -> Path:
         """A hidden file beside the record, with its content."""
         parent = (self._root / name).parent
+        temporary = parent / f".{uuid.uuid4().hex}"
         while True:
-            parent.mkdir(parents=True, exist_ok=True)
-            temporary = parent / f".{uuid.uuid4().hex}"
             try:
+                parent.mkdir(parents=True, exist_ok=True)
                 file = temporary.open("xb")
                 break
-            except FileNotFoundError:
-                continue  # another process has just removed the folder as empty
-        with file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            except (FileExistsError, FileNotFoundError):
+                # Another process has just removed the folder as empty, unless there is something else in its place.
+                if parent.exists() and not parent.is_dir():
+                    raise
+        try:
+            with file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         return temporary
 
     @staticmethod

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
+import logging
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.errors import ConfigurationError, NotFoundError
 from llama_cloud_ext.jobs.configuration_digest import saved_configuration_digest
 from llama_cloud_ext.jobs.ledger import Ledger, LedgerWork, Note, entry_key
 from llama_cloud_ext.jobs.ledger_records import Intent
@@ -17,7 +20,10 @@ from llama_cloud_ext.wire import parse
 from llama_cloud_ext.wire.job_slots import Slot
 from llama_cloud_ext.wire.models.tolerant import as_mapping, as_text
 from llama_cloud_ext.wire.sources import Source
-from llama_cloud_ext.wire.transport import Connection
+
+logger = logging.getLogger(__name__)
+
+_VERSIONS_SECONDS = 3600.0
 
 
 class LedgeredParsing:
@@ -40,6 +46,7 @@ class LedgeredParsing:
         self._fingerprint = fingerprint
         self._wanted = wanted
         self._configuration: str | None = None
+        self._settling = asyncio.Lock()
 
     async def response(self, source: Source) -> dict[str, Any]:
         """The service's answer for one file, of this call or of an earlier one, here or elsewhere."""
@@ -58,16 +65,46 @@ class LedgeredParsing:
                 file=source.label,
             )
         settings = self._pipeline.connection.settings
-        if self._configuration is None:
-            self._configuration = await settled_configuration(self._pipeline.connection, self._fingerprint)
+        async with self._settling:
+            if self._configuration is None:
+                self._configuration = await self._settled_configuration()
         return entry_key(
             product="parse",
             content=await source.sha256(),
             suffix=PurePath(source.name).suffix.lower(),
             host=settings.host,
+            organization=settings.organization_id,
             project=settings.project_id,
             configuration=self._configuration,
         )
+
+    async def _settled_configuration(self) -> str:
+        """The configuration as it will hold tomorrow: "latest" by its date, a saved one by what it says now.
+
+        So a ledger never takes what an older version made for what a newer one would make. Dates are asked for once an
+        hour.
+        """
+        connection = self._pipeline.connection
+        configuration = as_mapping(json.loads(self._fingerprint))
+        if configuration.get("version") == "latest":
+            configuration["version"] = await self._latest_version(str(configuration.get("tier")))
+        if (saved := configuration.get("configuration_id")) is not None:
+            configuration["configuration_id"] = await saved_configuration_digest(connection, str(saved))
+        return json.dumps(configuration, sort_keys=True, separators=(",", ":"))
+
+    async def _latest_version(self, tier: str) -> str:
+        connection = self._pipeline.connection
+        host = hashlib.sha256(connection.settings.host.encode()).hexdigest()
+
+        async def ask() -> dict[str, Any]:
+            try:
+                return as_mapping((await parse.versions(connection)).get("latest"))
+            except NotFoundError:
+                logger.info("this deployment does not tell its versions: the ledger takes every latest for the same")
+                return {}
+
+        latest = await self._ledger.remembered(f"latest-{host}", ask, seconds=_VERSIONS_SECONDS)
+        return as_text(latest.get(tier)) or "latest"
 
     def _work(self, source: Source) -> LedgerWork:
         pipeline = self._pipeline
@@ -92,22 +129,3 @@ class LedgeredParsing:
 
         about = {"product": "parse", "file": source.label, "host": pipeline.connection.settings.host}
         return LedgerWork(about, pipeline.slots.acquire, create, recover, collect)
-
-
-async def settled_configuration(connection: Connection, fingerprint: str) -> str:
-    """The fingerprint of a configuration as it will hold tomorrow.
-
-    "latest" is replaced by the date that it means today, and a saved configuration by what it says now, so that a
-    ledger never takes what an older version made for what a newer one would make.
-
-    Args:
-        connection: Where to ask.
-        fingerprint: Canonical JSON of the configuration.
-    """
-    configuration = as_mapping(json.loads(fingerprint))
-    if configuration.get("version") == "latest":
-        latest = as_mapping((await parse.versions(connection)).get("latest"))
-        configuration["version"] = as_text(latest.get(str(configuration.get("tier")))) or "latest"
-    if (saved := configuration.get("configuration_id")) is not None:
-        configuration["configuration_id"] = await saved_configuration_digest(connection, str(saved))
-    return json.dumps(configuration, sort_keys=True, separators=(",", ":"))
