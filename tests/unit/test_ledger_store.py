@@ -101,7 +101,7 @@ def test_a_filesystem_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_filesystem_that_needs_folders() -> None:
-    """Ensure folders are made where a filesystem wants them, and never in an object store, where they may be buckets."""
+    """Ensure folders are made where a filesystem wants them, and never in an object store (buckets)."""
 
     class Remote(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
         cachable = False
