@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ TODAY = {"version": "2025-01-01"}
 @pytest.fixture(autouse=True)
 def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Looks without pauses, and a process that has opened no ledger yet."""
-    monkeypatch.setattr(recovery, "_LOOK_UP_PAUSES", (0.0,))
+    looks = functools.partial(recovery.look_up_repeatedly, pauses=(0.01,))
+    monkeypatch.setattr(recovery, "look_up_repeatedly", looks)
     ledger_module._ledgers.clear()
     yield
     ledger_module._ledgers.clear()
@@ -51,6 +53,15 @@ def ledger(tmp_path: Path) -> str:
 def records(ledger: str, name: str) -> list[Path]:
     """The records of a kind."""
     return sorted(Path(ledger).rglob(name))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something to become true."""
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not become true")
 
 
 def test_the_same_content_is_parsed_once(ledger: str, tmp_path: Path) -> None:
@@ -216,7 +227,7 @@ def test_a_failed_job_is_tried_anew(ledger: str) -> None:
 
 
 def test_a_forgotten_job_is_created_anew_once(ledger: str) -> None:
-    """Ensure a job that the service no longer has is created anew, and a service that forgets at once is not paid on."""
+    """Ensure a job that the service no longer has is created anew, and one that was new is not."""
     service = ScriptedService()
     reader = service.reader(ledger=ledger, **TODAY)
     reader.submit(PDF)
@@ -310,8 +321,7 @@ async def test_a_cancelled_call_begins_nothing_more(ledger: str) -> None:
     reader = service.reader(ledger=ledger, num_workers=2, **TODAY)
     contents = [PDF + bytes([number]) for number in range(8)]
     call = asyncio.create_task(reader.aparse(contents))
-    while service.steps["create"] < 2:
-        await asyncio.sleep(0.01)
+    await until(lambda: service.steps["create"] == 2)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
@@ -324,11 +334,10 @@ async def test_a_cancelled_call_begins_nothing_more(ledger: str) -> None:
 
 async def test_one_caller_of_two_is_cancelled(ledger: str) -> None:
     """Ensure who shares the work on a file gets it though the one who began it gave up."""
-    service = ScriptedService(script={"look": ["RUNNING"] * 8})
+    service = ScriptedService(script={"look": ["RUNNING"] * 3})
     reader = service.reader(ledger=ledger, **TODAY)
     first, second = (asyncio.create_task(reader.aparse(PDF)) for _ in range(2))
-    while not service.steps["look"]:
-        await asyncio.sleep(0.01)
+    await until(lambda: service.steps["look"] > 0)
     first.cancel()
     assert (await second).job_id == "pjb-1"
 
