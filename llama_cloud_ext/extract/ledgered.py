@@ -11,7 +11,7 @@ from typing import Any
 from llama_cloud_ext.extract.inputs import ExtractSource
 from llama_cloud_ext.extract.pipeline import ExtractPipeline
 from llama_cloud_ext.jobs.configuration_digest import saved_configuration_digest
-from llama_cloud_ext.jobs.ledger import Ledger, LedgerWork, Note, entry_key
+from llama_cloud_ext.jobs.ledger import Ledger, LedgerPlace, LedgerWork, Note, entry_key
 from llama_cloud_ext.jobs.ledger_records import Intent
 from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
 from llama_cloud_ext.wire.job_slots import Slot
@@ -39,10 +39,11 @@ class LedgeredExtraction:
         source = await self._fetched(source)
         return await self._ledger.result(await self._key(source), self._work(source))
 
-    async def job(self, source: ExtractSource) -> CreatedJob:
-        """The job on one input, which may have ended already."""
+    async def job(self, source: ExtractSource) -> tuple[CreatedJob, LedgerPlace]:
+        """The job on one input, which may have ended already, and where its entry is."""
         source = await self._fetched(source)
-        return await self._ledger.job(await self._key(source), self._work(source))
+        key, work = await self._key(source), self._work(source)
+        return await self._ledger.job(key, work), LedgerPlace(self._ledger.location, key, work.about)
 
     async def _fetched(self, source: ExtractSource) -> ExtractSource:
         """The input with its content, which is what a ledger knows it by."""

@@ -92,7 +92,11 @@ class ExtractRunner:
         ledgered = self._ledgered(pipeline)
 
         async def start(source: ExtractSource) -> ExtractJob:
-            created = await (pipeline.create(source, self._request.body) if ledgered is None else ledgered.job(source))
+            place = None
+            if ledgered is None:
+                created = await pipeline.create(source, self._request.body)
+            else:
+                created, place = await ledgered.job(source)
             pipeline.leave(created)
             return ExtractJob.of(
                 created,
@@ -101,6 +105,7 @@ class ExtractRunner:
                 schema=self._request.schema,
                 job_timeout=self._job_timeout,
                 delete_after=self._delete_after,
+                place=place,
             )
 
         return await self._files.start(inputs, start)

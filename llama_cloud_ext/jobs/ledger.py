@@ -75,10 +75,25 @@ def entry_key(**facts: Any) -> str:
 
     Example:
         >>> entry_key(product="parse", content="abc")[:8]
-        'c4ae7ad2'
+        'b97f0044'
     """
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class LedgerPlace:
+    """Where a job's entry is, as a handle takes it along into other processes.
+
+    Attributes:
+        location: The ledger's folder or URL.
+        key: The entry.
+        about: What a person should know of it.
+    """
+
+    location: str
+    key: str
+    about: Mapping[str, Any]
 
 
 class _LeaseLostError(Exception):
@@ -98,11 +113,13 @@ class Ledger:
 
     Args:
         store: Where the records are.
+        location: The folder or URL by which other processes find it.
         lease_seconds: How long another process may go on without a sign before its entry is taken over.
     """
 
-    def __init__(self, store: LedgerStore, *, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, store: LedgerStore, location: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
         self._store = store
+        self.location = location
         self._leases = Leases(store, lease_seconds)
         self._running: dict[str, _Shared] = {}
 
@@ -157,19 +174,18 @@ class Ledger:
         done = await records.finished_job()
         return done or (await self._begun(records, work))[0]
 
-    async def collected(self, key: str, about: Mapping[str, Any], job: CreatedJob, collect: Collect) -> dict[str, Any]:
+    async def collected(self, place: LedgerPlace, job: CreatedJob, collect: Collect) -> dict[str, Any]:
         """The result of a job that `job` gave: as it is kept, or else of the service, and kept.
 
         Args:
-            key: The entry.
-            about: What a person should know of it.
+            place: The entry.
             job: The job.
             collect: Waits for the job and fetches its result.
 
         Raises:
             LlamaCloudError: What collecting the job raised.
         """
-        records = EntryRecords(self._store, key, about)
+        records = EntryRecords(self._store, place.key, place.about)
         kept = await records.kept()
         return kept if kept is not None else await self._collected(records, job, collect)
 
@@ -308,5 +324,5 @@ def ledger_at(location: str | os.PathLike[str]) -> Ledger:
         place = os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - a path of another system may come as a str
     key = (os.getpid(), place)
     if key not in _ledgers:
-        _ledgers[key] = Ledger(ledger_store(place))
+        _ledgers[key] = Ledger(ledger_store(place), place)
     return _ledgers[key]

@@ -12,7 +12,7 @@ from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError, NotFoundError
 from llama_cloud_ext.jobs.configuration_digest import saved_configuration_digest
-from llama_cloud_ext.jobs.ledger import Ledger, LedgerWork, Note, entry_key
+from llama_cloud_ext.jobs.ledger import Ledger, LedgerPlace, LedgerWork, Note, entry_key
 from llama_cloud_ext.jobs.ledger_records import Intent
 from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
@@ -52,9 +52,10 @@ class LedgeredParsing:
         """The service's answer for one file, of this call or of an earlier one, here or elsewhere."""
         return await self._ledger.result(await self._key(source), self._work(source))
 
-    async def job(self, source: Source) -> CreatedJob:
-        """The job for one file, which may have ended already."""
-        return await self._ledger.job(await self._key(source), self._work(source))
+    async def job(self, source: Source) -> tuple[CreatedJob, LedgerPlace]:
+        """The job for one file, which may have ended already, and where its entry is."""
+        key, work = await self._key(source), self._work(source)
+        return await self._ledger.job(key, work), LedgerPlace(self._ledger.location, key, work.about)
 
     async def _key(self, source: Source) -> str:
         if source.url is not None:

@@ -435,7 +435,10 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         if self.delete_after or self.partition_pages is not None:
             return Wanted(assets=stored_assets(configuration.to_body()), keep=True)
         output = configuration.output_options
-        return Wanted(assets=(IMAGES,) if output is not None and output.images_to_save else ())
+        if output is None or not output.images_to_save:
+            return Wanted()
+        # A ledger outlives what the service keeps.
+        return Wanted(assets=(IMAGES,), keep=self.ledger is not None)
 
     def _wanted_of_documents(self) -> Wanted:
         """What Documents are made of; a ledger keeps all of a result, for whoever asks for more next time."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, LlamaCloudError
 from llama_cloud_ext.jobs.files_runner import FilesRunner
-from llama_cloud_ext.jobs.ledger import Ledger
+from llama_cloud_ext.jobs.ledger import Ledger, LedgerPlace
 from llama_cloud_ext.jobs.pipeline import CreatedJob
 from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.job import ParseJob
@@ -95,9 +95,13 @@ class ParseRunner:
         ledgered = self._ledgered(pipeline, wanted)
 
         async def start(source: Source) -> ParseJob:
-            created = await (pipeline.create(source, self._body) if ledgered is None else ledgered.job(source))
+            place = None
+            if ledgered is None:
+                created = await pipeline.create(source, self._body)
+            else:
+                created, place = await ledgered.job(source)
             pipeline.leave(created)
-            return self._handle(created, SourceIdentity.of(source), wanted)
+            return self._handle(created, SourceIdentity.of(source), wanted, place)
 
         return await self._files.start(inputs, start)
 
@@ -181,7 +185,9 @@ class ParseRunner:
             delete_after=self._delete_after,
         )
 
-    def _handle(self, created: CreatedJob, source: SourceIdentity, wanted: Wanted) -> ParseJob:
+    def _handle(
+        self, created: CreatedJob, source: SourceIdentity, wanted: Wanted, place: LedgerPlace | None = None
+    ) -> ParseJob:
         return ParseJob.of(
             created,
             source,
@@ -189,6 +195,7 @@ class ParseRunner:
             wanted=wanted,
             job_timeout=self._job_timeout,
             delete_after=self._delete_after,
+            place=place,
         )
 
     def _key(self, source: Source) -> Key:

@@ -7,6 +7,7 @@ import functools
 import gzip
 import io
 import json
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from llama_cloud_ext import ExtractJob, ParseJob, ParseResult
 from llama_cloud_ext.errors import (
     ConfigurationError,
     EmptyResultError,
@@ -27,6 +29,8 @@ from llama_cloud_ext.errors import (
 from llama_cloud_ext.jobs import ledger as ledger_module
 from llama_cloud_ext.wire import recovery
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
+from llama_cloud_ext.wire.settings import Settings
+from tests.http.scripted import BASE_URL
 from tests.http.scripted_extract import SCHEMA, ScriptedExtract
 from tests.http.scripted_service import ScriptedService, pages
 
@@ -340,6 +344,63 @@ async def test_one_caller_of_two_is_cancelled(ledger: str) -> None:
     await until(lambda: service.steps["look"] > 0)
     first.cancel()
     assert (await second).job_id == "pjb-1"
+
+
+@pytest.mark.parametrize("kind", ["handle", "pickle", "json"])
+def test_a_handle_keeps_what_it_collects(ledger: str, kind: str) -> None:
+    """Ensure a submitted job's result is in the ledger once collected, and comes from it when its job is gone."""
+    service = ScriptedService()
+    reader = service.reader(ledger=ledger, delete_after=True, **TODAY)
+
+    def result() -> ParseResult:
+        job = reader.submit(PDF)
+        if kind == "pickle":
+            job = pickle.loads(pickle.dumps(job.connect(Settings.resolve(api_key="llx-test", base_url=BASE_URL))))
+            job = job.connect(reader.settings())
+        if kind == "json":
+            job = ParseJob.from_json(job.to_json(), settings=reader.settings())
+        return job.result()
+
+    first = result()
+    service.forget()
+    assert (result(), reader.parse(PDF)) == (first, first)
+    assert service.requests == []
+
+
+def test_a_failed_handle_is_tried_anew(ledger: str) -> None:
+    """Ensure a submitted job that failed raises, and the next submit creates another one."""
+    service = ScriptedService(final="FAILED")
+    reader = service.reader(ledger=ledger, **TODAY)
+    with pytest.raises(JobFailedError):
+        reader.submit(PDF).result()
+    service.final = "COMPLETED"
+    assert reader.submit(PDF).result().job_id == "pjb-2"
+
+
+async def test_an_extract_handle(ledger: str) -> None:
+    """Ensure a submitted extraction is kept once collected, also by way of its JSON form."""
+    service = ScriptedExtract()
+    extractor = service.extractor(ledger=ledger)
+    job = await extractor.queue_extraction(SCHEMA, files=PDF)
+    data = (await ExtractJob.from_json(job.to_json(), settings=extractor.settings()).aresult()).data
+    service.forget()
+    assert (await extractor.aextract(SCHEMA, files=PDF)).data == data
+    assert (await (await extractor.queue_extraction(SCHEMA, files=PDF)).aresult()).data == data
+    assert service.requests == []
+
+
+def test_images_are_kept(ledger: str, tmp_path: Path) -> None:
+    """Ensure images that were asked for are in the ledger, where the service cannot lose them."""
+    url = "https://storage.example.com/page_1.png?signature=x"
+    images = {"images": [{"filename": "page_1.png", "content_type": "image/png", "presigned_url": url}]}
+    png = b"\x89PNG\r\n\x1a\n" + bytes(20)
+    service = ScriptedService({**pages("Words."), "images_content_metadata": images}, downloads={url: png})
+    reader = service.reader(ledger=ledger, images=["screenshot"], **TODAY)
+    reader.load_data(PDF)
+    service.forget()
+    (saved,) = reader.parse(PDF).save_images(tmp_path)
+    assert saved.read_bytes() == png
+    assert service.requests == []
 
 
 @pytest.mark.parametrize("options", [{"partition_pages": 2}, {}], ids=["parts", "URL"])
