@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llama_cloud_ext.cli.inputs import expand
+from llama_cloud_ext.cli.inputs import Input, expand
 from llama_cloud_ext.cli.passages import print_passages
 from llama_cloud_ext.cli.service import LocalFolder, connection, exit_codes
 from llama_cloud_ext.errors import ConfigurationError, PartialFailureError
@@ -62,19 +63,51 @@ def add(
     local: LocalFolder = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error, only errors.")] = False,
 ) -> None:
-    """Upload FILES into an index and wait until they can be searched. Prints the id of each file."""
+    """Upload FILES into an index and wait until they can be searched. Prints the id of each file.
+
+    A file that was added before, by its content, is not uploaded again.
+    """
     with exit_codes():
+        from llama_cloud_ext.index.folder_refresh import FINGERPRINT
+
         inputs = expand(files, leave_out=[local] if local is not None else [])
         index = _index(name, project, local)
+        # One that failed is worth another try.
+        known = {
+            file.custom_metadata.get(FINGERPRINT): str(file.file_id)
+            for file in index.list_files()
+            if file.status not in ("ERROR", "CANCELLED")
+        }
+        contents = [_content_of(given) for given in inputs]
+        new = [place for place, content in enumerate(contents) if content is None or content not in known]
+        ids = {place: known[content] for place, content in enumerate(contents) if content in known}
         try:
-            ids = index.upload_files(
-                [given.file for given in inputs], wait_for_ingestion=not no_wait, verbose=not quiet
-            )
+            if new:
+                uploaded = index.upload_files(
+                    [inputs[place].file for place in new],
+                    custom_metadata=[{FINGERPRINT: contents[place]} if contents[place] else None for place in new],
+                    wait_for_ingestion=not no_wait,
+                    verbose=not quiet,
+                )
+                ids |= dict(zip(new, uploaded, strict=True))
         except PartialFailureError as error:
-            ids = [outcome for outcome in error.results if isinstance(outcome, str)]
-            typer.echo("\n".join(ids))
+            ids |= {place: one for place, one in zip(new, error.results, strict=True) if isinstance(one, str)}
             raise
-        typer.echo("\n".join(ids))
+        finally:
+            for _, file_id in sorted(ids.items()):
+                typer.echo(file_id)
+
+
+def _content_of(given: Input) -> str | None:
+    """The hash of a file's content; None for what is not here, or cannot be read and fails by itself."""
+    if isinstance(given.file, bytes):
+        return hashlib.sha256(given.file).hexdigest()
+    from llama_cloud_ext.index.folder_refresh import content_hash
+
+    try:
+        return content_hash(given.file) if isinstance(given.file, Path) else None
+    except OSError:
+        return None
 
 
 @app.command("list")

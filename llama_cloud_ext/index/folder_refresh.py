@@ -122,10 +122,11 @@ def fingerprints(folder: Path, leave_out: list[Path]) -> dict[str, str]:
     Raises:
         SourceError: This is no folder.
     """
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files_below(folder, leave_out)}
+    return {path.relative_to(folder).as_posix(): content_hash(path) for path in files_below(folder, leave_out)}
 
 
-def _sha256(path: Path) -> str:
+def content_hash(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal: what `FINGERPRINT` in a file's metadata is. Blocking."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(_PIECE):

@@ -15,6 +15,7 @@ from llama_cloud_ext.local.extract_documents import abandon, accepted, document_
 from llama_cloud_ext.local.extract_jobs import NewExtraction
 from llama_cloud_ext.local.extract_records import FILE, ExtractJobRecord
 from llama_cloud_ext.local.extract_validation import check_extract_configuration
+from llama_cloud_ext.local.job_lists import job_page, page_of
 from llama_cloud_ext.local.job_table import COMPLETED, STATUSES
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.results import NOT_DELIVERED
@@ -22,12 +23,8 @@ from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.uploads import receive_body
 from llama_cloud_ext.local.validation import (
     flag,
-    moment,
-    page_size,
     parse_json,
-    read_cursor,
     split_values,
-    write_cursor,
 )
 
 if TYPE_CHECKING:
@@ -94,31 +91,10 @@ async def list_jobs(request: Request) -> Response:
     query = request.query_params
     expand = _expand(request, EXPAND_IN_LIST)
     filters = [(column, [query[name]]) for name, column in _FILTERS.items() if name in query]
-    if (status := query.get("status")) is not None:
-        if status not in STATUSES_KNOWN:
-            raise invalid(["query", "status"], f"Input should be one of: {', '.join(STATUSES_KNOWN)}", status, "enum")
-        filters.append(("status", [status]))
-    if job_ids := split_values(query.getlist("job_ids")):
-        filters.append(("id", job_ids))
-    before = read_cursor(query.get("page_token"), [int])
     cloud = cloud_of(request)
-    page = await wait_for(
-        cloud.extract_jobs.page(
-            filters,
-            created_from=moment("created_at_on_or_after", query.get("created_at_on_or_after")),
-            created_to=moment("created_at_on_or_before", query.get("created_at_on_or_before")),
-            before=before[0] if before else None,
-            limit=page_size(query.get("page_size")),
-        )
-    )
+    page = await job_page(query, cloud.extract_jobs, STATUSES_KNOWN, filters)
     tiers = await _parse_tiers(cloud, page.rows)
-    return json_answer(
-        {
-            "items": [_job(cloud, job, expand, tiers.get(job.parse_job_id)) for job in page.rows],
-            "next_page_token": write_cursor([page.rows[-1].sequence]) if page.more else None,
-            "total_size": page.total,
-        }
-    )
+    return json_answer(page_of([_job(cloud, job, expand, tiers.get(job.parse_job_id)) for job in page.rows], page))
 
 
 async def get_job(request: Request) -> Response:

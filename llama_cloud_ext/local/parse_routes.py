@@ -12,6 +12,7 @@ from starlette.routing import Route
 from llama_cloud_ext.local.answers import PiecesResponse, check_scope, cloud_of, json_answer
 from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.files_routes import base_url, download_expiry
+from llama_cloud_ext.local.job_lists import job_page, page_of
 from llama_cloud_ext.local.job_table import COMPLETED, STATUSES
 from llama_cloud_ext.local.jobs import ParseJobRecord
 from llama_cloud_ext.local.parse_versions import TIERS, VERSIONS, latest
@@ -29,12 +30,8 @@ from llama_cloud_ext.local.source_fetching import name_of_url
 from llama_cloud_ext.local.uploads import receive_body, receive_upload
 from llama_cloud_ext.local.validation import (
     check_configuration,
-    moment,
-    page_size,
     parse_json,
-    read_cursor,
     split_values,
-    write_cursor,
 )
 
 if TYPE_CHECKING:
@@ -95,32 +92,9 @@ async def upload_and_parse(request: Request) -> Response:
 async def list_jobs(request: Request) -> Response:
     """GET /api/v2/parse: newest first, by status, ids and creation."""
     check_scope(request)
-    query = request.query_params
-    filters: list[tuple[str, list[str]]] = []
-    if (status := query.get("status")) is not None:
-        if status not in STATUSES:
-            raise invalid(["query", "status"], f"Input should be one of: {', '.join(STATUSES)}", status, "enum")
-        filters.append(("status", [status]))
-    if job_ids := split_values(query.getlist("job_ids")):
-        filters.append(("id", job_ids))
-    before = read_cursor(query.get("page_token"), [int])
     cloud = cloud_of(request)
-    page = await wait_for(
-        cloud.parse_jobs.page(
-            filters,
-            created_from=moment("created_at_on_or_after", query.get("created_at_on_or_after")),
-            created_to=moment("created_at_on_or_before", query.get("created_at_on_or_before")),
-            before=before[0] if before else None,
-            limit=page_size(query.get("page_size")),
-        )
-    )
-    return json_answer(
-        {
-            "items": [_job(cloud, job) for job in page.rows],
-            "next_page_token": write_cursor([page.rows[-1].sequence]) if page.more else None,
-            "total_size": page.total,
-        }
-    )
+    page = await job_page(request.query_params, cloud.parse_jobs, STATUSES)
+    return json_answer(page_of([_job(cloud, job) for job in page.rows], page))
 
 
 async def get_job(request: Request) -> Response:

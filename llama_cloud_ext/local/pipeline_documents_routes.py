@@ -14,7 +14,7 @@ from llama_cloud_ext.local.answers import cloud_of, json_answer
 from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.pipeline_answers import describe_document, describe_node, describe_status
 from llama_cloud_ext.local.pipeline_records import ERROR, PENDING, DocumentRecord, NewDocument
-from llama_cloud_ext.local.pipelines_routes import known_pipeline
+from llama_cloud_ext.local.pipelines_routes import known_pipeline, settled_counts
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.uploads import receive_body
@@ -35,7 +35,7 @@ async def put_documents(request: Request) -> Response:
     cloud = cloud_of(request)
     given = parse_json_list(await receive_body(request, largest=LARGEST_BODY))
     documents = [_document(one, place) for place, one in enumerate(given)]
-    stored = await wait_for(cloud.pipelines.put_documents(pipeline.id, documents))
+    stored = await wait_for(cloud.pipeline_documents.put(pipeline.id, documents))
     if stored is None:
         raise RequestError(404, "Pipeline not found")
     cloud.ingestion.wake()
@@ -60,7 +60,7 @@ async def get_document(request: Request) -> Response:
 async def delete_document(request: Request) -> Response:
     """DELETE …/documents/{id}: 204; its chunks go with it."""
     document = await _known_document(request)
-    await wait_for(cloud_of(request).pipelines.delete_document(document.pipeline_id, document.id))
+    await wait_for(cloud_of(request).pipeline_documents.delete(document.pipeline_id, document.id))
     return Response(status_code=204)
 
 
@@ -82,7 +82,7 @@ async def document_status(request: Request) -> Response:
 async def document_chunks(request: Request) -> Response:
     """GET …/documents/{id}/chunks: the nodes it was split into."""
     document = await _known_document(request)
-    chunks = await wait_for(cloud_of(request).pipelines.chunks(document.pipeline_id, document.id))
+    chunks = await wait_for(cloud_of(request).pipeline_documents.chunks(document.pipeline_id, document.id))
     ids = [None, *(chunk.id for chunk in chunks), None]
     return json_answer(
         [
@@ -103,7 +103,7 @@ async def sync_document(request: Request) -> Response:
     """POST …/documents/{id}/sync: ingest it again."""
     document = await _known_document(request)
     cloud = cloud_of(request)
-    await wait_for(cloud.pipelines.ingest_document_again(document.pipeline_id, document.id))
+    await wait_for(cloud.pipeline_documents.ingest_again(document.pipeline_id, document.id))
     cloud.ingestion.wake()
     return json_answer({"id": document.id})
 
@@ -119,24 +119,11 @@ async def status_counts(request: Request) -> Response:
     async def look() -> dict[str, int]:
         if data_source is not None:  # there are none here
             return {}
-        return await wait_for(cloud.pipelines.document_counts(pipeline.id, file_id=file_id, direct_only=direct))
+        return await wait_for(cloud.pipeline_documents.counts(pipeline.id, file_id=file_id, direct_only=direct))
 
-    counts = await settled(
-        look,
-        cloud.ingestion.ends,
-        lambda now: not any(now.get(status) for status in PENDING),
-        lambda _: pipeline.updated_at,
-    )
-    return json_answer(
-        {
-            "counts": counts,
-            "total_count": sum(counts.values()),
-            "pipeline_id": pipeline.id,
-            "data_source_id": data_source,
-            "file_id": file_id,
-            "only_direct_upload": direct,
-        }
-    )
+    answer = await settled_counts(look, cloud, pipeline)
+    asked = {"data_source_id": data_source, "file_id": file_id, "only_direct_upload": direct}
+    return json_answer(answer | asked)
 
 
 async def _page(request: Request) -> dict[str, Any]:
@@ -145,7 +132,7 @@ async def _page(request: Request) -> dict[str, Any]:
     if flag(request, "only_api_data_source_documents"):  # there are none here
         return {"documents": [], "limit": limit, "offset": skip, "total_count": 0}
     page = await wait_for(
-        cloud_of(request).pipelines.documents(
+        cloud_of(request).pipeline_documents.page(
             pipeline.id,
             file_id=request.query_params.get("file_id"),
             direct_only=flag(request, "only_direct_upload"),
@@ -160,7 +147,7 @@ async def _page(request: Request) -> dict[str, Any]:
 async def _known_document(request: Request) -> DocumentRecord:
     pipeline = await known_pipeline(request)
     document = await wait_for(
-        cloud_of(request).pipelines.document(pipeline.id, spellings(request.path_params["document_id"]))
+        cloud_of(request).pipeline_documents.get(pipeline.id, spellings(request.path_params["document_id"]))
     )
     if document is None:
         raise RequestError(404, "Document not found")
@@ -178,7 +165,7 @@ def _below(name: str, answer: Callable[[Request], Awaitable[Response]]) -> Calla
                 return await answer(request)
             except RequestError as error:
                 pipeline = await known_pipeline(request)
-                document = await wait_for(cloud_of(request).pipelines.document(pipeline.id, spellings(whole)))
+                document = await wait_for(cloud_of(request).pipeline_documents.get(pipeline.id, spellings(whole)))
                 if error.status != 404 or document is None:
                     raise
         parts["document_id"] = whole

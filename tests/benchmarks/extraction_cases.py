@@ -2,6 +2,10 @@
 
 The values were written before any extractor was run on the documents. Rules are tuned on the documents of half A;
 half B only judges. What a page does not show is None: the blank forms are here for the fields that nobody filled in.
+
+A document of half B whose mistakes have been looked at belongs to half A from then on. Six have moved so; what was
+found in them before that, of what a person reads: invoice, French 79 %; credit note, German 79 %; order slip 77 %;
+invoice in dollars 71 %; receipt of a café 88 %; invoice in boxes 0 %. Layouts that the rules have not met may go so.
 """
 
 from __future__ import annotations
@@ -227,6 +231,30 @@ _ORDER = _object(
         "items": {
             "type": "array",
             "items": _object({"item": _TEXT, "description": _TEXT, "price": _NUMBER}),
+        },
+    }
+)
+
+_HOSTING = _object(
+    {
+        "ref_no": _TEXT,
+        "date": _DATE,
+        "due_date": _DATE,
+        "status": _TEXT,
+        "customer": _field("string", "Bill to"),
+        "website": _TEXT,
+        "currency": _field("string", "ISO code of the currency"),
+        "subtotal": _NUMBER,
+        "total_tax": _NUMBER,
+        "total_discount": _NUMBER,
+        "total_fee": _NUMBER,
+        "grand_total": _NUMBER,
+        "purchase_order": _TEXT,
+        "items": {
+            "type": "array",
+            "items": _object(
+                {"item": _TEXT, "qty": _field("integer"), "price": _NUMBER, "tax": _NUMBER, "total": _NUMBER}
+            ),
         },
     }
 )
@@ -548,7 +576,7 @@ CASES = (
             total=1231.2,
             line_items=_lines(("Design work", 8, 120.0, 960.0), ("Revisions", 2, 90.0, 180.0)),
         ),
-        tuned_on=False,
+        tuned_on=True,
     ),
     Case(
         "receipt of a café",
@@ -562,7 +590,7 @@ CASES = (
             total=7.0,
             line_items=_lines(("Coffee", 2, 3.5, 7.0)),
         ),
-        tuned_on=False,
+        tuned_on=True,
     ),
     Case(
         "invoice in boxes",
@@ -581,6 +609,32 @@ CASES = (
                 ("Item 4", 5, 600.0, 3000.0),
             ),
         ),
+        tuned_on=True,
+    ),
+    Case(
+        "invoice in ruled tables",
+        f"{DOCUMENTS}/invoice-hosting-en.pdf",
+        _HOSTING,
+        {
+            "ref_no": "#1721",
+            "date": "2023-12-25",
+            "due_date": "2023-12-25",
+            "status": "Paid!",
+            "customer": "John Doe",
+            "website": "https://www.festrolcorp.io",
+            "currency": "EUR",
+            "subtotal": 640.2,
+            "total_tax": 0.0,
+            "total_discount": 10.0,
+            "total_fee": 10.0,
+            "grand_total": 620.2,
+            "purchase_order": None,
+            "items": [
+                {"item": "Cloud VPS Server - Starter Plan", "qty": 1, "price": 400.0, "tax": None, "total": 324.0},
+                {"item": "Domain Registration - example.com", "qty": 1, "price": 20.0, "tax": None, "total": 16.2},
+                {"item": "Maintenance Charge - Yearly", "qty": 1, "price": 300.0, "tax": None, "total": 300.0},
+            ],
+        },
         tuned_on=False,
     ),
     Case(

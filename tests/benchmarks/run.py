@@ -1,6 +1,6 @@
 """Measures this package beside the two that exist, all on one machine in one run, and prints a table.
 
-    python -m tests.benchmarks.run            # everything, about 20 minutes; writes tests/benchmarks/RESULTS.md
+    python -m tests.benchmarks.run            # everything, about 25 minutes; writes RESULTS.md and the README's table
     python -m tests.benchmarks.run --quick    # our client only, small numbers, half a minute
     python -m tests.benchmarks.run --only many,directories
 
@@ -22,8 +22,10 @@ from pathlib import Path
 
 from tests.benchmarks.bench import OURS, QUICK, TITLES, Bench, Plan, Row
 from tests.benchmarks.measurements import SUBJECTS
+from tests.virtualenvs import ROOT
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+README = ROOT / "README.md"
 VERSIONS = """
 import importlib.metadata as m
 print(", ".join(f"{p} {m.version(p)}" for p in ("llama-index-core", "httpx", "pydantic", "liteparse")))
@@ -75,6 +77,13 @@ All clients in the same run against the same simulated cloud (for indexes: local
 """
 
 
+def shown_in(readme: str, results: str) -> str:
+    """The README with these results, without their heading, in the place of those that it shows."""
+    before, start, rest = readme.partition("<!-- benchmark -->\n")
+    _, end, after = rest.partition("<!-- /benchmark -->")
+    return before + start + results.partition("\n")[2].strip() + "\n" + end + after
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -96,7 +105,9 @@ def main() -> None:
         rows, versions = measure(plan, subjects, Path(folder))
     sys.stdout.write(table(rows, plan.clients) + "\n")
     if not (given.quick or given.only or given.clients):
-        RESULTS.write_text(report(rows, versions, plan))
+        results = report(rows, versions, plan)
+        RESULTS.write_text(results, encoding="utf-8")
+        README.write_text(shown_in(README.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 
 if __name__ == "__main__":

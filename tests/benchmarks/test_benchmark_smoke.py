@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.bench import QUICK
-from tests.benchmarks.run import measure, report
+from tests.benchmarks.run import README, RESULTS, measure, report, shown_in
 
 
 def test_the_quick_benchmark(tmp_path: Path) -> None:
@@ -28,3 +28,12 @@ def test_the_quick_benchmark_of_the_index(tmp_path: Path) -> None:
     assert text.count("server's own time, 100 requests") == 1
     for trouble in ("missing", "Error"):
         assert trouble not in text
+
+
+def test_results_take_their_place_in_the_readme() -> None:
+    """Ensure new results replace those that the README shows and nothing else, and the same ones change nothing."""
+    readme = README.read_text(encoding="utf-8")
+    assert shown_in(readme, RESULTS.read_text(encoding="utf-8")) == readme
+    other = shown_in(readme, "# Benchmark results\n\nOthers.\n")
+    assert "<!-- benchmark -->\nOthers.\n<!-- /benchmark -->" in other
+    assert other.count("\n## ") == readme.count("\n## ")

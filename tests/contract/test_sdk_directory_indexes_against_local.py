@@ -196,7 +196,7 @@ FILTERS: list[tuple[dict[str, Any], set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("filters", "expected"), FILTERS, ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(("filters", "expected"), FILTERS, ids=[str(filters)[:50] for filters, _ in FILTERS])
 def test_custom_filters(sdk: OfficialSdk, ids: dict[str, str], filters: dict[str, Any], expected: set[str]) -> None:
     """Ensure that each operator, ranges, and several fields at once choose the files that they describe."""
     found = sdk.run(search, ids=ids, query="lava, ground and claws", custom_filters=filters)

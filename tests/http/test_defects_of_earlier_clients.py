@@ -36,9 +36,9 @@
   `test_clock_jumps_move_no_deadline`, `test_clock_jumps_end_no_wait`,
   `test_a_clock_that_is_wrong_pays_for_no_job_twice`
 - a job's end was noticed seconds late:
-  `test_the_end_of_a_job_is_noticed_soon`, `test_figures.py::test_time_lost_after_jobs_of_every_length`
+  `test_the_end_of_a_job_is_noticed_soon`, `test_waiting_figures.py::test_time_lost_after_jobs_of_every_length`
 - 32 files took a quarter longer than they had to:
-  `test_many_files_take_as_long_as_their_jobs`, `test_figures.py::test_many_files_at_the_default_and_at_eight`
+  `test_many_files_take_as_long_as_their_jobs`, `test_waiting_figures.py::test_many_files_at_the_default_and_at_eight`
 - a folder was loaded one file after the other:
   `test_a_folder_is_loaded_at_once`
 - one failing request in five lost files:

@@ -299,6 +299,17 @@ def test_adding_names_what_failed_and_prints_the_rest(folder: Path, local: Path,
     assert "postman" in _run("retrieve", "pets", "Who barks?", "--local", local)[1]
 
 
+def test_adding_twice_costs_once(folder: Path, local: Path) -> None:
+    """Ensure files that were added before are recognised by their content, and only what is new goes up."""
+    _run("index", "create", "pets", "--local", local)
+    first = _run("index", "add", "pets", folder, "--local", local, "--quiet")[1].split()
+    (folder / "cats.md").write_text("Cats like fish.")
+    second = _run("index", "add", "pets", folder, "--local", local, "--quiet")[1].split()
+    assert len(first) == len(second) == 3
+    assert len(set(first) & set(second)) == 2
+    assert len(_run("index", "status", "pets", "--local", local)[1].splitlines()) == 1 + 4
+
+
 def test_adding_without_waiting(folder: Path, local: Path) -> None:
     """Ensure --no-wait prints the ids at once, and the files arrive all the same."""
     _run("index", "create", "pets", "--local", local)

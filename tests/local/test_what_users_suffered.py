@@ -283,9 +283,9 @@ def test_requirements_leave_room_for_other_packages() -> None:
     assert all(">=" in entry and "==" not in entry and "~=" not in entry for entry in required)
     assert "llama-cloud" not in {re.split(r"[<>=]", entry)[0] for entry in required}
     script = (TESTS.parent / ".ci" / "run").read_text(encoding="utf-8")
-    assert script.count("check_install.py") >= 2
-    assert "lowest" in script
-    assert "highest" in script
+    for end in ("lowest", "highest"):
+        assert f"check_install {end}\n" in script
+        assert f'finished {end} "${end}"\n' in script
 
 
 # Jobs

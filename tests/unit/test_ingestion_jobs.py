@@ -13,6 +13,7 @@ import pytest
 from llama_cloud_ext.errors import JobDeadlineError, NotFoundError
 from llama_cloud_ext.wire import ingestion_jobs
 from llama_cloud_ext.wire.ingestion_jobs import (
+    DIRECTORY_SYNC,
     DOCUMENT_COUNTS,
     DOCUMENT_INGESTION,
     FILE_COUNTS,
@@ -23,7 +24,7 @@ from llama_cloud_ext.wire.ingestion_jobs import (
 from llama_cloud_ext.wire.watcher import JobKind, JobWatcher
 from tests import virtual_time
 
-KINDS = (PIPELINE_INGESTION, DOCUMENT_COUNTS, FILE_COUNTS, DOCUMENT_INGESTION, FILE_INGESTION)
+KINDS = (PIPELINE_INGESTION, DOCUMENT_COUNTS, FILE_COUNTS, DOCUMENT_INGESTION, FILE_INGESTION, DIRECTORY_SYNC)
 
 
 class Answering:
@@ -118,6 +119,7 @@ def test_kinds_are_told_apart() -> None:
     """Ensure no two kinds share a watcher: it is found by the product's name."""
     assert len({kind.product for kind in KINDS}) == len(KINDS)
     assert {name for name, value in vars(ingestion_jobs).items() if isinstance(value, JobKind)} == {
+        "DIRECTORY_SYNC",
         "DOCUMENT_COUNTS",
         "DOCUMENT_INGESTION",
         "FILE_COUNTS",

@@ -10,16 +10,32 @@ from typing import Literal
 DecimalMark = Literal[".", ","] | None
 
 _CODES = "EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|JPY|CNY|INR|AUD|CAD|NZD|SGD|HKD|ZAR|BRL|MXN|TRY|KRW|ILS|AED"
-_SIGNS = {"€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "US$": "USD", "$": "USD"}
-_CURRENCY = rf"(?:US\$|[€$£¥₹]|\b(?:{_CODES})\b)"
+_SIGNS = {
+    **{"€": "EUR", "£": "GBP", "₹": "INR", "US$": "USD", "R$": "BRL", "₩": "KRW", "₺": "TRY", "₪": "ILS"},
+    **{"Kč": "CZK", "zł": "PLN"},
+}
+_CURRENCY = rf"(?:US\$|R\$|[€$£¥₹₩₺₪]|(?<![^\W\d_])(?:Kč|zł|{_CODES})(?![^\W\d_]))"
 _DIGITS = r"\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?|[.,]\d+"
 
 CURRENCY = re.compile(_CURRENCY)
 
-NUMBER_PATTERN = (
-    rf"(?:{_CURRENCY}\s?)?(?:[-−+]\s?)?(?:{_CURRENCY}\s?)?(?:{_DIGITS})(?:-(?!\w))?(?:\s?{_CURRENCY}|\s?%)?"
-)
-"""A number with its sign, and the currency or per cent beside it; for use in larger expressions."""
+_OTHER_GROUPS = re.compile(r"\d[.,']\d{3}[.,]\d{1,2}(?!\d)")
+
+
+def number_pattern(texts: Iterable[str]) -> str:
+    """A number with its sign, and the currency or per cent beside it; for use in larger expressions.
+
+    Args:
+        texts: Of the document. Where it groups thousands by another mark, a space between digits parts two numbers.
+
+    Example:
+        >>> spaced, marked = number_pattern(["1 560,00"]), number_pattern(["1,560.00"])
+        >>> re.findall(spaced, "2 780,00"), re.findall(marked, "2 780.00")
+        (['2 780,00'], ['2', '780.00'])
+    """
+    digits = _DIGITS.replace(" ", "") if any(map(_OTHER_GROUPS.search, texts)) else _DIGITS
+    return rf"(?:{_CURRENCY}\s?)?(?:[-−+]\s?)?(?:{_CURRENCY}\s?)?(?:{digits})(?:-(?!\w))?(?:\s?{_CURRENCY}|\s?%)?"
+
 
 _NUMBER = re.compile(
     rf"(?<![\w.,/:#-])(?:{_CURRENCY}\s?)?(?P<sign>[-−+]\s?)?(?:{_CURRENCY}\s?)?(?P<digits>{_DIGITS})"
@@ -133,7 +149,7 @@ def decimal_mark(texts: Iterable[str]) -> DecimalMark:
 
 
 def currency_code(text: str) -> str | None:
-    """The ISO code of a currency that a text names; the dollar's sign stays a sign, as many countries have it.
+    """The ISO code of a currency that a text names; a sign that several countries have stays a sign.
 
     Example:
         >>> currency_code("2.920,00 EUR"), currency_code("£12"), currency_code("$5"), currency_code("12")
@@ -142,4 +158,4 @@ def currency_code(text: str) -> str | None:
     match = CURRENCY.search(text)
     if match is None:
         return None
-    return match[0] if match[0] == "$" else _SIGNS.get(match[0], match[0])
+    return _SIGNS.get(match[0], match[0])

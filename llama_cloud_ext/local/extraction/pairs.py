@@ -88,7 +88,8 @@ def pairs_of_lines(lines: Sequence[Line], is_label: Callable[[str], bool]) -> li
             elif following is None or ends_with_colon or is_label(following.text):
                 below = _below(lines, index, segment)
                 if below is not None and may_be_value(below.text):
-                    pairs.append(_pair(label, below, "below", whole=ends_with_colon))
+                    block = len(line.segments) == 1 and _is_block(lines, index, below)
+                    pairs.append(_pair(label, below, "below", whole=ends_with_colon or block))
     return pairs
 
 
@@ -112,6 +113,16 @@ def _without_label(segment: Segment, is_label: Callable[[str], bool]) -> Segment
             raw = segment.raw if segment.raw != segment.text else text
             return replace(segment, text=text, raw=raw)
     return segment
+
+
+def _is_block(lines: Sequence[Line], index: int, below: Segment) -> bool:
+    """Whether a line and the one below it stand apart: a label above its value, as in a box of a form."""
+    number = index + below.line - lines[index].number
+    if number != index + 1 or len(lines[number].segments) != 1 or len(below.text.split()) > _LONGEST_BESIDE:
+        return False
+    before = lines[index - 1].segments if index else ()
+    after = lines[number + 1].segments if number + 1 < len(lines) else ()
+    return not before and not after
 
 
 def _is_label_too(text: str, label: str) -> bool:

@@ -162,9 +162,11 @@ class _Reader:
             if vocabulary.isdisjoint(words_of_label(pair.label)):
                 continue
             score = fit(pair.label, field) * QUALITY[pair.position]
+            read = read_value(pair.value, field, self._conventions)
+            if pair.position == "after" and read is not None and read.text == pair.value and sort not in _FORMLESS:
+                score = fit(pair.label, field) * QUALITY["beside"]  # nothing else is there
             if score < _LEAST_SCORE or not self._is_sure(pair, sort) or _is_preposition(pair):
                 continue
-            read = read_value(pair.value, field, self._conventions)
             if read is None and pair.position == "under a heading" and sort == "text":
                 read = ReadValue(pair.value, pair.value, 0.8) if len(pair.value) <= LONGEST_PARAGRAPH else None
             if read is not None and (pair.position != "after" or pair.value.startswith(read.text)):
@@ -253,6 +255,8 @@ class _Reader:
 
     def _is_label(self, text: str) -> bool:
         known = self._labels.get(text)
+        if known is None and " " not in text and any(map(str.isdigit, text)):
+            return False  # "INV-42" is no label, though it begins with a label's word
         if known is None:
             words = words_of_label(text)
             known = not self._vocabulary.isdisjoint(words) and any(

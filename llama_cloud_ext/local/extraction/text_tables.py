@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llama_cloud_ext.local.extraction.labels import LEAST_FIT, fit
-from llama_cloud_ext.local.extraction.numbers import NUMBER_PATTERN
+from llama_cloud_ext.local.extraction.numbers import number_pattern
 from llama_cloud_ext.local.extraction.schema_fields import Field
 from llama_cloud_ext.local.extraction.segments import Line, Segment
 from llama_cloud_ext.local.extraction.table_columns import Cell, Row, Wanted
@@ -20,9 +20,19 @@ _MOST_HEADER_WORDS = 3
 
 @dataclass(frozen=True)
 class _Column:
+    """A column of a header.
+
+    Attributes:
+        field: What it holds; None for something that is not wanted.
+        score: How well its words fit.
+        segment: Where in the line they are.
+        after_others: Whether words that name nothing wanted stand right before them, as another column's may.
+    """
+
     field: Field | None
     score: float
     segment: int
+    after_others: bool = False
 
 
 def tables_of_lines(lines: Sequence[Line], wanted: Wanted) -> list[list[Row]]:
@@ -50,6 +60,7 @@ def _header(line: Line, properties: Sequence[Field]) -> list[_Column]:
         words = segment.text.split()
         total += len(words)
         start = 0
+        others = bool(columns) and columns[-1].field is None
         while start < len(words):
             best: tuple[float, int, Field] | None = None
             for count in range(1, min(_MOST_HEADER_WORDS, len(words) - start) + 1):
@@ -60,8 +71,10 @@ def _header(line: Line, properties: Sequence[Field]) -> list[_Column]:
                         best = (score, count, field)
             if best is None:
                 start += 1
+                others = True
                 continue
-            columns.append(_Column(best[2], best[0], number))
+            columns.append(_Column(best[2], best[0], number, others))
+            others = False
             taken.add(best[2].name)
             named += best[1]
             start += best[1]
@@ -72,7 +85,7 @@ def _header(line: Line, properties: Sequence[Field]) -> list[_Column]:
 
 def _rows_below(lines: Sequence[Line], header: int, columns: list[_Column], wanted: Wanted) -> tuple[list[Row], int]:
     rows: list[Row] = []
-    pattern = _pattern(columns)
+    pattern = _pattern(columns, number_pattern(line.text for line in lines))
     blank = 0
     index = header + 1
     for index in range(header + 1, len(lines)):
@@ -98,17 +111,25 @@ def _without_marks(line: Line) -> Line:
     return replace(line, segments=tuple(part for part in line.segments if any(map(str.isalnum, part.text))))
 
 
-def _pattern(columns: list[_Column]) -> re.Pattern[str] | None:
-    """What a row looks like when its columns do not line up: numbers have a form of their own, one text has not."""
-    known = [column.field for column in columns if column.field is not None]
-    texts = sum(field.kind not in {"number", "integer"} for field in known)
+def _pattern(columns: list[_Column], number: str) -> re.Pattern[str] | None:
+    """What a row looks like when its columns do not line up: numbers have a form of their own, one text has not.
+
+    Where the header has other words in between, a number of theirs may stand in the row.
+    """
+    known = [(column.field, column.after_others) for column in columns if column.field is not None]
+    texts = sum(not _is_number(field) for field, _ in known)
     if texts > 1 or len(known) < 2:
         return None
     pieces = [
-        f"(?P<c{index}>{NUMBER_PATTERN})" if field.kind in {"number", "integer"} else f"(?P<c{index}>\\S.*?)"
-        for index, field in enumerate(known)
+        (rf"(?:{number}\s+)?" if after_others else "")
+        + (f"(?P<c{index}>{number})" if _is_number(field) else rf"(?P<c{index}>\S.*?)")
+        for index, (field, after_others) in enumerate(known)
     ]
     return re.compile(r"\s+".join(pieces))
+
+
+def _is_number(field: Field) -> bool:
+    return field.kind in {"number", "integer"}
 
 
 def _row_by_pattern(line: Line, columns: list[_Column], pattern: re.Pattern[str] | None, wanted: Wanted) -> Row | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from llama_cloud_ext.local.extraction.dates import dates_in, times_in
 from llama_cloud_ext.local.extraction.label_words import words_of_label
-from llama_cloud_ext.local.extraction.numbers import CURRENCY, currency_code
+from llama_cloud_ext.local.extraction.numbers import CURRENCY
 from llama_cloud_ext.local.extraction.outcomes import Outcome
 from llama_cloud_ext.local.extraction.request import SourcePage
 from llama_cloud_ext.local.extraction.schema_fields import Field
 from llama_cloud_ext.local.extraction.segments import Line, Segment
-from llama_cloud_ext.local.extraction.values import EMAIL, IBAN, URL, sort_of
+from llama_cloud_ext.local.extraction.values import EMAIL, IBAN, URL, currency_of, sort_of
 
 CONFIDENCE = 0.6
 """Of a value that nothing but its form and its being the only one speaks for."""
@@ -22,6 +23,7 @@ _LONGEST_SEGMENT = 60
 
 _PHONE = re.compile(r"(?<![\w+])\+\d[\d\s()./-]{6,18}\d(?![\w-])")
 _PATTERNS = {"email": EMAIL, "url": URL, "iban": IBAN, "phone": _PHONE}
+_MOMENTS: dict[str, Callable[[str], Iterable[Any]]] = {"date": dates_in, "time": times_in}
 _OF_THE_DOCUMENT = frozenset({"date", "time", "invoice", "receipt", "document", "issue", "issued", "order"})
 
 
@@ -47,32 +49,37 @@ def value_without_label(
         return None
     if sort in {"date", "time"} and not set(words_of_label(field.name)) <= _OF_THE_DOCUMENT:
         return None
-    found = list(_found(sort, lines))
+    found = list(_found(field, sort, lines))
     if len({value for value, _, _ in found}) != 1:
         return None
     value, text, segment = found[0]
+    if not value:  # a currency's sign, where an ISO code is wanted
+        return None
     return Outcome(value, text, segment.page, "", CONFIDENCE, "The only one of its form, without a label.")
 
 
-def _found(sort: str, lines: Iterable[Line]) -> Iterable[tuple[str, str, Segment]]:
+def _found(field: Field, sort: str, lines: Iterable[Line]) -> Iterable[tuple[str, str, Segment]]:
     for line in lines:
         for segment in line.segments:
             text = segment.text
             if sort == "currency":
                 for match in CURRENCY.finditer(text):
-                    yield currency_code(match[0]) or match[0], match[0], segment
+                    yield currency_of(match[0], field) or "", match[0], segment
                 continue
             if len(text) > _LONGEST_SEGMENT:
                 continue
             if sort in _PATTERNS:
                 for match in _PATTERNS[sort].finditer(text):
                     yield match[0], match[0], segment
-            elif sort == "date":
-                for date in dates_in(text):
-                    yield date.value.isoformat(), date.text, segment
-            elif sort == "time":
-                for time in times_in(text):
-                    yield time.value.isoformat(), time.text, segment
+            for moment in _MOMENTS[sort](text) if sort in _MOMENTS else ():
+                if not _is_of_something_else(text, moment.text):
+                    yield moment.value.isoformat(), moment.text, segment
+
+
+def _is_of_something_else(text: str, value: str) -> bool:
+    """Whether a label before the value says that it is not the document's own: "Expiration Date: 01/31/2009"."""
+    before = text[: text.find(value)].rstrip()
+    return before.endswith(":") and not set(words_of_label(before)) <= _OF_THE_DOCUMENT
 
 
 def _title(field: Field, pages: Sequence[SourcePage]) -> Outcome | None:

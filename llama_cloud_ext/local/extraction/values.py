@@ -27,6 +27,8 @@ _MARKED = re.compile(r"[☑☒✓✔✗✘]|\[\s?[xX✓]\s?\]|\(\s?[xX]\s?\)")
 _UNMARKED = re.compile(r"☐|\[\s?\]|\(\s?\)|□|❏")
 _CODE_WORDS = frozenset({"number", "id", "code", "sku", "iban", "bic", "zip", "serial", "barcode", "ssn", "version"})
 _CODE = re.compile(r"[A-Za-z0-9#*][\w./#*+-]*")
+_PLACEHOLDERS = frozenset({"none", "null", "nil", "n/a", "na", "n.a.", "tbd", "unknown", "not applicable", "undefined"})
+"""Texts that stand where a value is missing."""
 _BLANK = re.compile(r"[\W_]*\Z")
 
 
@@ -123,6 +125,8 @@ def read_value(text: str, field: Field, conventions: Conventions) -> ReadValue |
     if not text or (_BLANK.match(text) and not _MARKED.search(text)):
         return None
     sort = sort_of(field)
+    if sort in {"text", "code"} and text.lower() in _PLACEHOLDERS:
+        return None
     if sort == "choice":
         return _choice(text, field)
     if sort == "boolean":
@@ -135,12 +139,25 @@ def read_value(text: str, field: Field, conventions: Conventions) -> ReadValue |
         times = times_in(text)
         return ReadValue(times[0].value.isoformat(), times[0].text, 0.95) if len(times) == 1 else None
     if sort == "currency":
-        code = currency_code(text)
+        code = currency_of(text, field)
         return None if code is None else ReadValue(code, _written_currency(text, code), 0.95)
     patterns = {"email": EMAIL, "url": URL, "iban": IBAN, "bic": BIC, "phone": PHONE}
     if sort in patterns:
         return _matching(text, patterns[sort])
     return _code(text) if sort == "code" else _text(text)
+
+
+def currency_of(text: str, field: Field) -> str | None:
+    """The currency that a text names; no mere sign for a field that wants an ISO code.
+
+    Example:
+        >>> field = Field("currency", "string", "ISO code of the currency")
+        >>> currency_of("5 EUR", field), currency_of("$5", field), currency_of("$5", Field("currency", "string"))
+        ('EUR', None, '$')
+    """
+    code = currency_code(text)
+    wants_code = "iso" in field.description.lower() or "code" in words_of_label(field.name)
+    return None if code is not None and wants_code and not code.isalpha() else code
 
 
 def _written_currency(text: str, code: str) -> str:
