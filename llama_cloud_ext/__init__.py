@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         JobDeadlineError,
         JobError,
         JobFailedError,
+        LedgerError,
         LlamaCloudError,
         NotFoundError,
         PartialFailureError,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from llama_cloud_ext.index.index import LlamaCloudIndex
     from llama_cloud_ext.index.listing import alist_indexes, list_indexes
     from llama_cloud_ext.index.retriever import LlamaCloudRetriever
+    from llama_cloud_ext.jobs.ledger_entries import LedgerEntries, LedgerEntry
     from llama_cloud_ext.parse.images import ParseImage
     from llama_cloud_ext.parse.job import ParseJob
     from llama_cloud_ext.parse.job_info import ParseJobInfo
@@ -107,6 +109,8 @@ _HOME = {
     "ExtractResult": "extract.result",
     "ExtractTarget": "extract.legacy_config",
     "ExtractionAgent": "extract.agents",
+    "LedgerEntries": "jobs.ledger_entries",
+    "LedgerEntry": "jobs.ledger_entries",
     "LlamaExtract": "extract.extractor",
     "LlamaExtractMetadata": "extract.node_metadata",
     "LlamaExtractToolSpec": "extract.tools",
@@ -163,6 +167,9 @@ __all__ = [
     "JobDeadlineError",
     "JobError",
     "JobFailedError",
+    "LedgerEntries",
+    "LedgerEntry",
+    "LedgerError",
     "LlamaCloudCompositeRetriever",
     "LlamaCloudDirectoryIndex",
     "LlamaCloudDirectoryRetriever",
