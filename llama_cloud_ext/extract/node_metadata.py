@@ -113,7 +113,7 @@ class LlamaExtractMetadata(ConnectionOptions, BaseExtractor):
             LlamaCloudError: A file could not be extracted; `raise_on_error=False` gives no fields instead.
         """
         groups = self._groups(nodes)
-        texts = ["\n\n".join(nodes[place].get_content(MetadataMode.NONE) for place in places) for places in groups]
+        texts = [_joined([nodes[place] for place in places]) for places in groups]
         asked = [index for index, text in enumerate(texts) if text.strip()]
         found: dict[int, dict[str, Any]] = {}
         if asked:
@@ -166,3 +166,24 @@ class LlamaExtractMetadata(ConnectionOptions, BaseExtractor):
             show_progress=self.show_progress,
             on_error="raise" if self.raise_on_error else "skip",
         )
+
+
+def _joined(nodes: Sequence[BaseNode]) -> str:
+    """The text of nodes that are read together, as it was before a splitter divided it.
+
+    What two of them share is there once, and a number that was cut in two is whole again.
+    """
+    text = ""
+    source: str | None = None
+    end: int | None = None
+    for node in nodes:
+        part = node.get_content(MetadataMode.NONE)
+        start = getattr(node, "start_char_idx", None)
+        if source is None or node.ref_doc_id != source or start is None or end is None:
+            text += f"\n\n{part}" if text else part
+            end = None if start is None else start + len(part)
+        else:
+            text += part[end - start :] if start <= end else f"\n{part}"
+            end = max(end, start + len(part))
+        source = node.ref_doc_id
+    return text

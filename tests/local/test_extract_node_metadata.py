@@ -218,3 +218,14 @@ def test_what_cannot_work_is_refused_at_once(address: str, options: dict[str, An
     """Ensure a wrong schema, setting or option raises where it is written, naming it."""
     with pytest.raises(ConfigurationError, match=named):
         LlamaExtractMetadata(**options, base_url=address)
+
+
+@pytest.mark.parametrize(("chunk_size", "chunk_overlap"), [(32, 0), (32, 16), (512, 64)])
+def test_what_a_splitter_divides_is_read_whole(address: str, chunk_size: int, chunk_overlap: int) -> None:
+    """Ensure a number that stands in two nodes is read as it stood in the document."""
+    lines = [f"Remark {number}: nothing of note, as in years before, and none is expected." for number in range(20)]
+    document = Document(text="\n".join([*lines, "Total due: 2,237.90 EUR", *lines]), metadata={"file_name": "a.txt"})
+    splitter = SentenceSplitter(chunk_size=chunk_size, chunk_overlap=chunk_overlap, include_metadata=False)
+    nodes = splitter.get_nodes_from_documents([document])
+    extraction = LlamaExtractMetadata(data_schema=Invoice, base_url=address)
+    assert {found["total"] for found in extraction.extract(nodes)} == {2237.9}
