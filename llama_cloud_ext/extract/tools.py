@@ -326,7 +326,27 @@ def _extracted_text(document: str, result: ExtractResult[Any]) -> str:
     answer: dict[str, Any] = {"document": document, "data": data}
     if citations := {path: places for path, places in cited.items() if places}:
         answer["citations"] = citations
-    return json.dumps(answer, ensure_ascii=False, default=str)
+    text = json.dumps(answer, ensure_ascii=False, default=str)
+    if len(text) > _READ_AT_ONCE and answer.pop("citations", None) is not None:
+        answer["left_out"] = "the citations, as the answer would be too long"
+        text = json.dumps(answer, ensure_ascii=False, default=str)
+    while len(text) > _READ_AT_ONCE and (longest := _longest_list(answer["data"])):
+        left = len(longest) // 2
+        answer["left_out"] = f"citations, and the ends of long lists: one has only its first {left} entries"
+        del longest[left:]
+        text = json.dumps(answer, ensure_ascii=False, default=str)
+    return text
+
+
+def _longest_list(value: Any) -> list[Any]:
+    """The list with the most entries, at any depth; an empty one where no list has more than one."""
+    longest: list[Any] = value if isinstance(value, list) and len(value) > 1 else []
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for item in inner:
+        found = _longest_list(item)
+        if len(found) > len(longest):
+            longest = found
+    return longest
 
 
 def _shortened(text: str) -> str:

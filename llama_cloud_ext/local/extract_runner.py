@@ -114,7 +114,7 @@ class ExtractRunner:
             outcome = self._outcome(job, key)
         except JobFailure as error:
             failure = str(error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a model of the user's may do anything
             logger.exception("extract job %s of the local LlamaCloud failed unexpectedly", job.id)
             failure = f"Internal error of the local extraction: {type(error).__name__}: {error}"
         if stop.is_set():  # cancelled, taken over, or closing: the outcome is nobody's business any more

@@ -160,6 +160,19 @@ def test_an_answer_is_json_for_the_model_and_an_object_for_the_program(spec: Lla
     assert json.loads(output.model_dump_json())["raw_output"]["schema_name"] == "Invoice"
 
 
+def test_an_answer_is_no_longer_than_a_model_reads(address: str) -> None:
+    """Ensure long lists are cut in the text, which says so, while the program gets all of them."""
+    table = "Article,Price\n" + "\n".join(f"Article number {number},{number}.50" for number in range(2000))
+    row = {"type": "object", "properties": {"article": {"type": "string"}, "price": {"type": "number"}}}
+    schema = {"type": "object", "properties": {"rows": {"type": "array", "items": row}}}
+    document = SourceText(file=table.encode(), filename="prices.csv")
+    spec = LlamaExtractToolSpec({"prices": schema}, documents={"prices": document}, base_url=address)
+    output = call(spec, "extract_prices", document="prices")
+    assert len(output.raw_output.data["rows"]) == 2000
+    assert len(output.content) <= 20_000
+    assert "only its first" in json.loads(output.content)["left_out"]
+
+
 async def test_tools_work_the_same_in_an_event_loop(spec: LlamaExtractToolSpec) -> None:
     """Ensure the asynchronous call gives what the synchronous one gives, also with a positional argument."""
     tool = named(spec, "extract_invoice")
