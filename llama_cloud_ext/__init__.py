@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llama_cloud_ext.batch.handle import BatchHandle
+    from llama_cloud_ext.batch.reader import LlamaBatchReader
     from llama_cloud_ext.errors import (
         ApiError,
         AuthenticationError,
@@ -81,6 +83,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "BatchHandle": "batch.handle",
+    "LlamaBatchReader": "batch.reader",
     "RetrieverPipeline": "wire.models.retrieval",
     "ReRankConfig": "wire.models.retrieval",
     "PresetRetrievalParams": "wire.models.retrieval",
@@ -134,6 +138,7 @@ __all__ = [
     "ApiError",
     "AuthenticationError",
     "BadRequestError",
+    "BatchHandle",
     "ChunkMode",
     "Citation",
     "ConfigurationError",
@@ -163,6 +168,7 @@ __all__ = [
     "JobDeadlineError",
     "JobError",
     "JobFailedError",
+    "LlamaBatchReader",
     "LlamaCloudCompositeRetriever",
     "LlamaCloudDirectoryIndex",
     "LlamaCloudDirectoryRetriever",

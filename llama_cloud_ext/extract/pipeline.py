@@ -17,7 +17,7 @@ from llama_cloud_ext.wire.extract_jobs import EXTRACT_JOBS
 from llama_cloud_ext.wire.parse_jobs import PARSE_JOBS
 from llama_cloud_ext.wire.recovery import ExtractCreateRecovery
 from llama_cloud_ext.wire.sources import Source
-from llama_cloud_ext.wire.url_fetching import fetch_url
+from llama_cloud_ext.wire.url_fetching import fetched
 from llama_cloud_ext.wire.watcher import watcher_for
 
 logger = logging.getLogger(__name__)
@@ -67,12 +67,7 @@ class ExtractPipeline(JobPipeline):
 
     async def upload(self, source: Source) -> str:
         """Upload a file. Extract takes no URLs, so that a file behind one is fetched first, without our key."""
-        if source.url is not None:
-            settings = self.connection.settings
-            source = await fetch_url(
-                source.url, name=source.name, verify=settings.verify, proxy=settings.proxy, timeout=settings.timeout
-            )
-        return await super().upload(source)
+        return await super().upload(await fetched(source, self.connection.settings))
 
     async def collect(self, created: CreatedJob, *, file: str | None = None) -> dict[str, Any]:
         """Wait for a job and fetch its result.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from llama_cloud_ext.local import batch_store, batches_routes
 from llama_cloud_ext.local.batch_runner import BatchRunner
 from tests.local.clients import TERMINAL, finished, local_client
 from tests.local.test_directories_api import directory, put
@@ -69,11 +71,11 @@ async def test_a_saved_configuration_extracts() -> None:
         assert (wrong.status_code, wrong.json()["detail"][0]["loc"][-1]) == (422, "configuration_id")
 
 
-async def test_what_is_refused() -> None:
+async def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ensure a batch with no directory, no such configuration, an unknown job, or too many files says why."""
     async with local_client(None) as client:
         directory_id = await directory(client)
-        file = await put(client, directory_id, "x")
+        await put(client, directory_id, "x")
         assert (await batch_over(client, "dir-none")).status_code == 404
         assert (await batch_over(client, directory_id, "cfg-none")).status_code == 404
         assert (await batch_over(client, directory_id, type="classify_v2")).status_code == 422
@@ -81,13 +83,12 @@ async def test_what_is_refused() -> None:
         assert (await client.get(f"{BATCHES}/bat-none")).status_code == 404
         assert (await client.get(BATCHES, params={"status": "DONE"})).status_code == 422
         assert (await client.get(BATCHES, params={"status": "THROTTLED"})).json()["items"] == []
-        for number in range(1000):
-            body = {"file_id": file["file_id"], "unique_id": str(number)}
-            added = await client.post(f"/api/v1/beta/directories/{directory_id}/files", json=body)
-            assert added.status_code == 200
+        assert batches_routes.MOST_FILES == batch_store.MOST_FILES == 1000
+        monkeypatch.setattr(batch_store, "MOST_FILES", 1)
+        await put(client, directory_id, "y", "b.txt")
         refused = await batch_over(client, directory_id)
         assert refused.status_code == 400
-        assert "1001 files; a batch takes at most 1000" in refused.json()["detail"]
+        assert "2 files; a batch takes at most 1000" in refused.json()["detail"]
 
 
 async def test_a_file_that_is_gone_is_a_result_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
