@@ -65,7 +65,8 @@ def _files_of(file: Any, fs: Any) -> list[tuple[Any, Any]]:
     except LlamaCloudError:
         return itself  # looking at it fails in the same way, for this input alone
     if isinstance(location, Local):
-        return _local_files(location) or itself
+        found = _local_files(location)
+        return itself if found is None else found
     try:
         return _remote_files(location, itself)
     except LlamaCloudError:
