@@ -84,12 +84,13 @@ def extract(
 
 def _schema(place: str) -> Any:
     """The schema that a command line names."""
+    hint = "Name a Pydantic class as package.module:Class, or a file.json."
     if not place.casefold().endswith(".json"):
-        return attribute(place, "schema", hint="Name a Pydantic class as package.module:Class, or a file.json.")
+        return attribute(place, "schema", hint=hint)
     try:
         return json.loads(Path(place).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{place} cannot be read as JSON: {error}", option="schema") from error
+        raise ConfigurationError(f"{place} cannot be read as JSON: {error}", option="schema", hint=hint) from error
 
 
 def _record(file: str, result: ExtractResult[Any]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def _expand_one(argument: str) -> Iterator[Input]:
     elif Path(argument).is_dir():
         yield from _files_below(Path(argument))
     elif not Path(argument).exists() and glob.has_magic(argument):
-        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute patterns  # Path.glob takes no absolute patterns
+        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute patterns
         if not matches:
             raise SourceError(f"{argument}: no file matches this pattern")
         for match in map(Path, matches):

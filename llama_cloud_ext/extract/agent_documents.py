@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from llama_cloud_ext.errors import ConfigurationError, SourceError
 from llama_cloud_ext.extract.inputs import ExtractFile
+from llama_cloud_ext.extract.rooted_files import RootedFile
 
 # What a file system takes; longer ones are no names, whatever a model says.
 _LONGEST_NAME = 4096
@@ -22,7 +23,8 @@ class AgentDocuments:
     """Turns the names that a model gives into documents, and refuses everything else.
 
     Files are found only inside the roots: absolute paths, `..` and symbolic links are followed first, and what they
-    lead to must be a plain file inside. URLs are refused unless they are allowed.
+    lead to must be a plain file inside. Hidden files, such as `.env`, are none, and URLs are refused unless they are
+    allowed.
 
     Args:
         roots: Folders whose files may be read.
@@ -64,14 +66,14 @@ class AgentDocuments:
                 relative = path.relative_to(root).as_posix()
                 yield f"{label}/{relative}" if len(self._roots) > 1 else relative
 
-    def find(self, name: Any) -> ExtractFile:
+    def find(self, name: Any) -> ExtractFile | RootedFile:
         """The document that a name means.
 
         Args:
             name: What the model says.
 
         Returns:
-            What was handed over under this name, the path of a file inside a root, or an allowed URL.
+            What was handed over under this name, a file inside a root, or an allowed URL.
 
         Raises:
             SourceError: There is no such document, or it may not be read; says what to do instead.
@@ -95,17 +97,17 @@ class AgentDocuments:
             raise SourceError("URLs may not be read", hint=f"Use a document that is there. {_LISTING_HINT}")
         return url
 
-    def _file(self, name: str) -> Path:
+    def _file(self, name: str) -> RootedFile:
         outside = False
         for candidate in self._candidates(name):
             try:
                 path = candidate.resolve()
-                inside = any(path.is_relative_to(root) for root in self._roots.values())
-                if not inside:
+                root = next((root for root in self._roots.values() if path.is_relative_to(root)), None)
+                if root is None:
                     # Whether there is such a file outside is nobody's business.
                     outside = True
-                elif path.is_file():
-                    return path
+                elif path.is_file() and not self._is_hidden(candidate, path):
+                    return RootedFile(path, root)
             except (OSError, RuntimeError, ValueError):  # a loop of links, a name that the file system refuses
                 continue
         if outside and not self._known_inside(name):
@@ -120,6 +122,16 @@ class AgentDocuments:
             yield self._roots[label] / rest
         for root in self._roots.values():
             yield root / name
+
+    def _is_hidden(self, candidate: Path, path: Path) -> bool:
+        """Whether a name is one that no list has: by its own words, as a listed link may lead to a hidden file."""
+        asked = Path(os.path.normpath(candidate))
+        return any(
+            _has_hidden_part(one, root)
+            for root in self._roots.values()
+            for one in [asked if asked.is_relative_to(root) else path]
+            if one.is_relative_to(root)
+        )
 
     def _known_inside(self, name: str) -> bool:
         """Whether the name, taken by its words alone, stays inside."""
@@ -146,10 +158,16 @@ def _named(roots: list[Path]) -> dict[str, Path]:
 
 
 def _files_below(root: Path) -> Iterator[Path]:
-    for path in root.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if not hidden and path.is_file() and path.resolve().is_relative_to(root):
-            yield path
+    # What vanishes meanwhile is passed over, and what hidden folders hold is never looked at.
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(folder, name) for name in files if not name.startswith(".")):
+            if path.is_file() and path.resolve().is_relative_to(root):
+                yield path
+
+
+def _has_hidden_part(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def _shown(name: str) -> str:

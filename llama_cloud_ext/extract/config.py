@@ -6,6 +6,8 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ConfigDict
+
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.extract.legacy_config import translate
 from llama_cloud_ext.wire.models.extract_configuration import ExtractSettings
@@ -35,6 +37,8 @@ class ExtractConfig(ExtractSettings):
         print(config.to_body())
         ```
     """
+
+    model_config = ConfigDict(defer_build=False)  # or help() and completion would show no settings
 
     if not TYPE_CHECKING:  # type checkers keep the signature that the fields make
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.ids import stable_id
 from llama_cloud_ext.jobs.source_identity import SourceIdentity
-from llama_cloud_ext.parse.metadata import MAX_VISIBLE_BYTES, clean_text, excluded_keys
+from llama_cloud_ext.parse.metadata import MAX_VISIBLE_BYTES, clean_text, excluded_keys, shorten_path
 
 if TYPE_CHECKING:
     from llama_index.core.schema import Document
@@ -35,7 +35,7 @@ def object_documents(
         metadata = source.metadata()
         if page is not None:
             metadata["page_number"] = page
-        metadata["schema"] = schema
+        metadata["schema"] = shorten_path([schema])
         embed, llm = excluded_keys(metadata)
         fields = {name: value for name, value in data.items() if name not in metadata and _is_plain(value)}
         documents.append(

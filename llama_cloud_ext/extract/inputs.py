@@ -158,7 +158,9 @@ def sort_out_inputs(
     """
     if files is None:
         raise ConfigurationError(
-            "no files to extract from", option="files", hint='Pass files="report.pdf", or a list of files.'
+            "no files to extract from",
+            option="files",
+            hint='Pass files="report.pdf", or a list of files, by its name: the second argument is config.',
         )
     one = isinstance(files, ParseResult)  # it can be iterated over, page by page
     inputs, single = sort_out([files] if one else files, extra_info, fs)  # type: ignore[arg-type, list-item]  # sorted out whatever they are

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index.core.extractors import BaseExtractor
 from llama_index.core.schema import BaseNode, MetadataMode
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_serializer
 
 from llama_cloud_ext.errors import FailedItem, PartialFailureError
 from llama_cloud_ext.extract.config import ExtractConfig
@@ -46,6 +46,8 @@ class LlamaExtractMetadata(ConnectionOptions, BaseExtractor):
             print(node.metadata.get("author"), node.text[:40])
         ```
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     data_schema: Any = Field(description="A Pydantic class or a JSON schema; serialised as JSON schema.")
     config: Given[ExtractConfig] | None = Field(

@@ -56,8 +56,9 @@ class ModelReader:
         fitted = reading.fit(data, self._schema, "")
         try:
             # As JSON, since a strict model takes "2024-05-31" for a date from JSON only; by alias and by name, since a
-            # field whose alias leads into an object is sent under its name.
-            instance = self._adapter.validate_json(json.dumps(fitted), by_alias=True, by_name=True)
+            # field whose alias leads into an object is sent under its name. Half an emoji becomes a question mark.
+            text = json.dumps(fitted, ensure_ascii=False).encode(errors="replace")
+            instance = self._adapter.validate_json(text, by_alias=True, by_name=True)
         except ValidationError as error:
             problems = _merged(reading.problems, error, data)
             raise ExtractValidationError(data=data, problems=problems, hint=_HINT) from error

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import ConfigDict, Field, create_model
+from pydantic_core import to_jsonable_python
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem
 from llama_cloud_ext.extract.agent_documents import AgentDocuments
@@ -22,6 +23,7 @@ from llama_cloud_ext.extract.document_tool import Answer, DocumentTool
 from llama_cloud_ext.extract.extractor import Config, LlamaExtract
 from llama_cloud_ext.extract.inputs import ExtractFile, SourceText
 from llama_cloud_ext.extract.result import ExtractResult
+from llama_cloud_ext.extract.rooted_files import RootedFile
 from llama_cloud_ext.extract.tool_descriptions import describe_schema
 from llama_cloud_ext.parse.job import ParseJob
 from llama_cloud_ext.parse.result import ParseResult
@@ -43,7 +45,7 @@ _STRICT = ConfigDict(extra="forbid")
 _TOOL_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_TOOL_NAME = 64
 
-Schema = type[BaseModel] | Mapping[str, Any]
+Schema = type[Any] | Mapping[str, Any]
 
 
 class LlamaExtractToolSpec(BaseToolSpec):
@@ -106,6 +108,10 @@ class LlamaExtractToolSpec(BaseToolSpec):
             raise ConfigurationError(
                 f"the extractor has a connection already, and {', '.join(connection)} would have no effect",
                 option=next(iter(connection)),
+            )
+        if not isinstance(schemas, Mapping):
+            raise ConfigurationError(
+                "schemas are given by name", option="schemas", hint='Pass schemas={"invoice": Invoice}.'
             )
         self._documents = AgentDocuments(roots, documents, allow_urls=allow_urls)
         self._schemas = {name: DataSchema.of(schema) for name, schema in schemas.items()}
@@ -200,9 +206,10 @@ class LlamaExtractToolSpec(BaseToolSpec):
 
         return extract
 
-    async def _extract(self, name: str, file: ExtractFile, identity: Any) -> ExtractResult[Any]:
+    async def _extract(self, name: str, file: ExtractFile | RootedFile, identity: Any) -> ExtractResult[Any]:
         parsed = self._parsed(identity)
-        result = await self._extractor.aextract(self._given[name], self._config, file if parsed is None else parsed)
+        given = parsed if parsed is not None else await _opened(file)
+        result = await self._extractor.aextract(self._given[name], self._config, given)
         if isinstance(result, FailedItem):
             raise result.error
         return cast("ExtractResult[Any]", result)
@@ -231,7 +238,8 @@ class LlamaExtractToolSpec(BaseToolSpec):
         more = f"\n\n[{left:,} characters more: go on with offset={offset + len(part)}]" if left > 0 else ""
         return part + more or f"[the text ends before offset={offset}]", part
 
-    async def _parse(self, file: ExtractFile) -> ParseResult:
+    async def _parse(self, found: ExtractFile | RootedFile) -> ParseResult:
+        file = await _opened(found)
         if isinstance(file, ParseResult):
             return file
         if isinstance(file, ParseJob):
@@ -268,19 +276,14 @@ class LlamaExtractToolSpec(BaseToolSpec):
         """What the work gives; asked for again, also at the same time, it is not done again. Failures are forgotten."""
         key = (os.getpid(), *key)
         task = self._done.get(key)
-        if task is None:
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
 
             async def do() -> Any:
                 return await work(*arguments)
 
             task = self._done[key] = asyncio.create_task(do())
-        try:
-            # A caller that gives up must not take it from another one.
-            return await asyncio.shield(task)
-        except BaseException:
-            if task.done():
-                self._done.pop(key, None)
-            raise
+        # A caller that gives up must not take it from another one.
+        return await asyncio.shield(task)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -298,8 +301,14 @@ def _connection_fields() -> list[str]:
     return list(ConnectionOptions.model_fields)
 
 
-def _identity(file: ExtractFile) -> Any:
+async def _opened(file: ExtractFile | RootedFile) -> ExtractFile:
+    return await in_thread(file.source) if isinstance(file, RootedFile) else file
+
+
+def _identity(file: ExtractFile | RootedFile) -> Any:
     """What makes two requests mean the same content: a file that was written anew is another one."""
+    if isinstance(file, RootedFile):
+        return file.version()
     if isinstance(file, Path):
         stat = file.stat()
         return str(file), stat.st_size, stat.st_mtime_ns
@@ -313,18 +322,11 @@ def _extracted_text(document: str, result: ExtractResult[Any]) -> str:
         ]
         for path, field in result.fields.items()
     }
-    answer: dict[str, Any] = {"document": document, "data": _jsonable(result.data)}
+    data = to_jsonable_python(result.data, by_alias=False, fallback=str)
+    answer: dict[str, Any] = {"document": document, "data": data}
     if citations := {path: places for path, places in cited.items() if places}:
         answer["citations"] = citations
     return json.dumps(answer, ensure_ascii=False, default=str)
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, list):
-        return [_jsonable(item) for item in value]
-    return value
 
 
 def _shortened(text: str) -> str:

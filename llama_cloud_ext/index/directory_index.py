@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from llama_cloud_ext.errors import ConfigurationError, LlamaCloudError
-from llama_cloud_ext.index import directory_answers, directory_tools, engines
+from llama_cloud_ext.index import directory_tools, engines
 from llama_cloud_ext.index.connection import connection_options, index_reference
 from llama_cloud_ext.index.directory_files import NewFile, files_of_documents, files_of_folder
 from llama_cloud_ext.index.directory_methods import DirectoryMethods, settle_outcomes
+from llama_cloud_ext.index.directory_reading_methods import DirectoryReadingMethods
 from llama_cloud_ext.index.directory_retriever import SETTINGS, LlamaCloudDirectoryRetriever
-from llama_cloud_ext.index.directory_sync import sync_and_wait, wait_for_sync
+from llama_cloud_ext.index.directory_sync_methods import DirectorySyncMethods
 from llama_cloud_ext.index.named_index import DEFAULT_INGESTION_TIMEOUT, refuse_local_work, refuse_unknown
 from llama_cloud_ext.index.reference import DIRECTORY_INDEXES
 from llama_cloud_ext.instrumentation import span
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from llama_index.core.tools import FunctionTool
     from typing_extensions import Self, Unpack
 
-    from llama_cloud_ext.index.directory_answers import FileAttachment, FoundFile, GrepMatch
     from llama_cloud_ext.wire.settings import ConnectionArguments
 
 ChatModeName = Literal["best", "context", "condense_question", "condense_plus_context", "simple"]
@@ -40,7 +40,7 @@ ARGUMENTS = ("project_name", "show_progress", "ingestion_timeout", "callback_man
 OPTIONS = ("description", "products", "store_attachments", "sync_frequency", "vector_target", "source_directory_id")
 
 
-class LlamaCloudDirectoryIndex(DirectoryMethods):
+class LlamaCloudDirectoryIndex(DirectoryMethods, DirectoryReadingMethods, DirectorySyncMethods):
     """An index over a directory on LlamaCloud: files go into the directory, and the index follows when it is synced.
 
     This is the service's newer kind of index. Beside retrieval it lists, greps and reads whole files, also as tools of
@@ -267,204 +267,6 @@ class LlamaCloudDirectoryIndex(DirectoryMethods):
         directory_id = settings.pop("source_directory_id", None)
         return cls(name, **given), DirectoryIndexOptions(name=name, **settings), directory_id
 
-    # Following the directory
-
-    @span
-    def resync(self, *, raise_on_error: bool = True, timeout: float | None = None) -> dict[str, Any]:
-        """Have the index follow its directory, and wait until it has.
-
-        What is new or changed in the directory is parsed, what is gone is forgotten, what failed is tried again.
-
-        Args:
-            raise_on_error: Whether files that failed raise; else they are logged.
-            timeout: The most seconds to wait; the index's `ingestion_timeout` by default.
-
-        Returns:
-            The index's record.
-
-        Raises:
-            IngestionError: Files could not be parsed; each is named with its reason.
-            JobFailedError: The sync itself failed.
-            JobDeadlineError: The time is up; the sync goes on, and can be waited for again.
-
-        Example:
-            ```python
-            from llama_cloud_ext import LlamaCloudDirectoryIndex
-
-            index = LlamaCloudDirectoryIndex("reports")
-            index.upload_file("report.pdf", wait_for_ingestion=False)
-            print(index.resync(timeout=600)["last_synced_at"])
-            ```
-        """
-        return run(self._resync, raise_on_error, timeout)
-
-    @span
-    async def aresync(self, *, raise_on_error: bool = True, timeout: float | None = None) -> dict[str, Any]:
-        """The asynchronous twin of `resync`."""
-        return await run_async(self._resync, raise_on_error, timeout)
-
-    def start_sync(self) -> None:
-        """Have the index follow its directory, without waiting; `wait_for_completion` waits."""
-        run(self._start_sync)
-
-    async def astart_sync(self) -> None:
-        """The asynchronous twin of `start_sync`."""
-        await run_async(self._start_sync)
-
-    def cancel_sync(self) -> None:
-        """Stop a sync that is running.
-
-        Raises:
-            ConflictError: None is running.
-        """
-        run(self._cancel_sync)
-
-    async def acancel_sync(self) -> None:
-        """The asynchronous twin of `cancel_sync`."""
-        await run_async(self._cancel_sync)
-
-    @span
-    def wait_for_completion(self, *, raise_on_error: bool = True, timeout: float | None = None) -> dict[str, Any]:
-        """Wait until no sync is running.
-
-        Args:
-            raise_on_error: Whether files that failed raise; else they are logged.
-            timeout: The most seconds to wait; the index's `ingestion_timeout` by default.
-
-        Returns:
-            The index's record.
-
-        Raises:
-            IngestionError: Files could not be parsed; each is named with its reason.
-            JobFailedError: The sync itself failed.
-            JobCancelledError: It was cancelled.
-            JobDeadlineError: The time is up; the sync goes on, and can be waited for again.
-        """
-        return run(self._wait, raise_on_error, timeout)
-
-    @span
-    async def await_for_completion(
-        self, *, raise_on_error: bool = True, timeout: float | None = None
-    ) -> dict[str, Any]:
-        """The asynchronous twin of `wait_for_completion`, as the existing class spells it."""
-        return await run_async(self._wait, raise_on_error, timeout)
-
-    def status(self) -> dict[str, Any]:
-        """The index's record as it is now: `metadata` with its state, `sync_in_progress`, `last_synced_at`."""
-        return run(self._status)
-
-    async def astatus(self) -> dict[str, Any]:
-        """The asynchronous twin of `status`."""
-        return await run_async(self._status)
-
-    # Its files, as they were parsed
-
-    def find_files(
-        self, name_contains: str | None = None, *, name: str | None = None, limit: int | None = None
-    ) -> list[FoundFile]:
-        """The files that can be searched and read.
-
-        Args:
-            name_contains: Only files with this in their name, whatever the case.
-            name: Only files of exactly this name.
-            limit: The most files; None for all.
-
-        Returns:
-            A record for each file, with the id that `grep` and `read_file` take.
-        """
-        return run(directory_answers.find_files, self.reference, name_contains, name, limit)
-
-    async def afind_files(
-        self, name_contains: str | None = None, *, name: str | None = None, limit: int | None = None
-    ) -> list[FoundFile]:
-        """The asynchronous twin of `find_files`."""
-        return await run_async(directory_answers.find_files, self.reference, name_contains, name, limit)
-
-    def grep(
-        self, file_id: str, pattern: str, *, context_chars: int | None = None, limit: int | None = None
-    ) -> list[GrepMatch]:
-        """Where a pattern stands in the text of a file.
-
-        Args:
-            file_id: The file, by the id that `find_files` and nodes have.
-            pattern: A regular expression.
-            context_chars: Characters before and after each match that `content` has as well.
-            limit: The most matches; None for all.
-
-        Returns:
-            The matches, in the order of the text.
-
-        Raises:
-            NotFoundError: There is no such file in the index.
-            UnprocessableError: The pattern cannot be read, or takes too long.
-
-        Example:
-            ```python
-            from llama_cloud_ext import LlamaCloudDirectoryIndex
-
-            index = LlamaCloudDirectoryIndex("reports")
-            for file in index.find_files("report"):
-                print(file.name, index.grep(file.id, "[Tt]able", context_chars=20, limit=3))
-                print(index.read_file(file.id, max_length=200))
-            ```
-        """
-        return run(directory_answers.grep, self.reference, file_id, pattern, context_chars, limit)
-
-    async def agrep(
-        self, file_id: str, pattern: str, *, context_chars: int | None = None, limit: int | None = None
-    ) -> list[GrepMatch]:
-        """The asynchronous twin of `grep`."""
-        return await run_async(directory_answers.grep, self.reference, file_id, pattern, context_chars, limit)
-
-    def read_file(self, file_id: str, *, offset: int | None = None, max_length: int | None = None) -> str:
-        """The text of a file, or a part of it.
-
-        Args:
-            file_id: The file, by the id that `find_files` and nodes have.
-            offset: The first character, from 0.
-            max_length: The most characters.
-
-        Raises:
-            NotFoundError: There is no such file in the index.
-        """
-        return run(directory_answers.read_file, self.reference, file_id, offset, max_length)
-
-    async def aread_file(self, file_id: str, *, offset: int | None = None, max_length: int | None = None) -> str:
-        """The asynchronous twin of `read_file`."""
-        return await run_async(directory_answers.read_file, self.reference, file_id, offset, max_length)
-
-    def list_attachments(self, file_id: str) -> list[FileAttachment]:
-        """What the index keeps beside a file's text, if it was created with `store_attachments`.
-
-        Args:
-            file_id: The file, by the id that `find_files`, `list_files` and nodes have.
-
-        Raises:
-            NotFoundError: There is no such file.
-        """
-        return run(directory_answers.list_attachments, self.reference, file_id)
-
-    async def alist_attachments(self, file_id: str) -> list[FileAttachment]:
-        """The asynchronous twin of `list_attachments`."""
-        return await run_async(directory_answers.list_attachments, self.reference, file_id)
-
-    def read_attachment(self, file_id: str, name: str) -> bytes:
-        """The content of an attachment: a page's screenshot, or its items as JSON.
-
-        Args:
-            file_id: The file, by the id that `find_files`, `list_files` and nodes have.
-            name: The attachment's name, such as "screenshots/page_7.jpg".
-
-        Raises:
-            NotFoundError: There is no such attachment.
-            DownloadError: It could not be fetched whole.
-        """
-        return run(directory_answers.read_attachment, self.reference, file_id, name)
-
-    async def aread_attachment(self, file_id: str, name: str) -> bytes:
-        """The asynchronous twin of `read_attachment`."""
-        return await run_async(directory_answers.read_attachment, self.reference, file_id, name)
-
     # Use
 
     def as_retriever(self, **settings: Any) -> LlamaCloudDirectoryRetriever:
@@ -579,7 +381,7 @@ class LlamaCloudDirectoryIndex(DirectoryMethods):
         own = directory_id is None
         if directory_id is None:
             made = await directories.create(connection, DirectoryOptions(name=str(settings.name)))
-            directory_id = str(made.get("id"))
+            directory_id = str(made["id"])
         try:
             outcomes = await self._bring(connection, directory_id, files, False) if files else []
             record = await indexes.create(connection, directory_id, settings)
@@ -592,26 +394,6 @@ class LlamaCloudDirectoryIndex(DirectoryMethods):
         if files:
             await self._wait(raise_on_error, None)
         settle_outcomes(outcomes, raise_on_error)
-
-    async def _resync(self, raise_on_error: bool, timeout: float | None) -> dict[str, Any]:
-        patience = self._ingestion_timeout if timeout is None else timeout
-        return await sync_and_wait(await self.reference.find(), timeout=patience, raise_on_error=raise_on_error)
-
-    async def _wait(self, raise_on_error: bool, timeout: float | None) -> dict[str, Any]:
-        patience = self._ingestion_timeout if timeout is None else timeout
-        return await wait_for_sync(await self.reference.find(), timeout=patience, raise_on_error=raise_on_error)
-
-    async def _start_sync(self) -> None:
-        found = await self.reference.find()
-        await indexes.sync(found.connection, found.index_id)
-
-    async def _cancel_sync(self) -> None:
-        found = await self.reference.find()
-        await indexes.cancel_sync(found.connection, found.index_id)
-
-    async def _status(self) -> dict[str, Any]:
-        found = await self.reference.find()
-        return await indexes.get(found.connection, found.index_id, sync_in_progress=True)
 
     async def _delete(self, delete_directory: bool) -> None:
         found = await self.reference.find()

@@ -10,6 +10,7 @@ from llama_cloud_ext.index import directory_files
 from llama_cloud_ext.index.directory_files import DirectoryFile, NewFile, file_of_input, files_of_documents
 from llama_cloud_ext.index.directory_sync import sync_and_wait
 from llama_cloud_ext.index.document_methods import settle_refused
+from llama_cloud_ext.index.file_methods import one_each
 from llama_cloud_ext.index.named_index import NamedIndex, refuse_local_work, refuse_unknown
 from llama_cloud_ext.instrumentation import span
 from llama_cloud_ext.wire import directory_files as wire_files
@@ -294,17 +295,8 @@ class DirectoryMethods(NamedIndex):
     async def _upload_many(
         self, given: FilesInput, metadata: Any, fs: Any, verbose: bool, wait: bool, raise_on_error: bool
     ) -> list[str]:
-        # LlamaCloudIndex says "custom_metadata" where the inputs say "extra_info".
-        if metadata is not None and not isinstance(metadata, Mapping):
-            metadata = list(metadata)
         inputs, _ = sort_out(given, None, fs)
-        each = metadata if isinstance(metadata, list) else [metadata] * len(inputs)
-        if len(each) != len(inputs):
-            raise ConfigurationError(
-                f"{len(each)} mappings for {len(inputs)} files",
-                option="custom_metadata",
-                hint="Pass one mapping for all files, or a list with one a file.",
-            )
+        each = one_each(metadata, len(inputs))
         failed: dict[int, FailedItem] = {}
 
         async def settle(place: int) -> NewFile | None:

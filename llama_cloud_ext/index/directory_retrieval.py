@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.errors import NotFoundError
 from llama_cloud_ext.ids import stable_id
+from llama_cloud_ext.index.directory_screenshots import screenshot_nodes
 from llama_cloud_ext.index.folder_refresh import FINGERPRINT
 from llama_cloud_ext.index.nodes import MODE, with_score
 from llama_cloud_ext.index.retrieval import is_name
@@ -24,7 +25,7 @@ _NAME = "file_name"
 
 
 async def retrieve(
-    reference: IndexReference, names: dict[str, str], query: str, settings: Mapping[str, Any]
+    reference: IndexReference, names: dict[str, str], query: str, settings: Mapping[str, Any], screenshots: bool
 ) -> list[NodeWithScore]:
     """Ask an index, and make nodes of the answer.
 
@@ -33,16 +34,18 @@ async def retrieve(
         names: The names of its files by their ids, as far as they are known; what is learnt is added.
         query: The question.
         settings: What is sent with it.
+        screenshots: Whether the pages' screenshots are fetched as well.
 
     Returns:
-        Nodes in the service's order.
+        Text nodes in the service's order, then the screenshots.
     """
     found = await reference.find()
     answer = await index_retrieval.retrieve(found.connection, found.index_id, query, settings)
     results = list(as_objects(answer.get("results")))
     nameless = (_file_of(one) for one in results if _NAME not in as_mapping(one.get("metadata")))
     await _learn_names(reference, names, nameless)
-    return [_node(one, names) for one in results]
+    nodes = [_node(one, names) for one in results]
+    return nodes + (await screenshot_nodes(found.connection, results, nodes) if screenshots else [])
 
 
 def _file_of(result: Mapping[str, Any]) -> str | None:

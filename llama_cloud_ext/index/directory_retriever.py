@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.index.connection import connection_of, connection_options, index_reference
+from llama_cloud_ext.index.connection import connection_options, index_reference
 from llama_cloud_ext.index.directory_filters import custom_filters as filters_by_field
 from llama_cloud_ext.index.directory_retrieval import retrieve
+from llama_cloud_ext.index.named_retriever import NamedIndexRetriever
 from llama_cloud_ext.index.reference import DIRECTORY_INDEXES
 from llama_cloud_ext.index.retriever import either
 from llama_cloud_ext.wire.io_loop import run, run_async
@@ -37,12 +37,13 @@ SETTINGS = (
     "filters",
     "custom_filters",
     "file_ids",
+    "retrieve_page_screenshot_nodes",
     "similarity_top_k",
 )
 """What a retriever can be set to, by the names of its arguments."""
 
 
-class LlamaCloudDirectoryRetriever(BaseRetriever):
+class LlamaCloudDirectoryRetriever(NamedIndexRetriever):
     """Retrieves nodes from an index over a directory on LlamaCloud.
 
     A setting that is None leaves it to the service; False and 0.0 are values and are sent. No request is made before
@@ -65,6 +66,8 @@ class LlamaCloudDirectoryRetriever(BaseRetriever):
         filters: LlamaIndex `MetadataFilters` on the files' metadata, joined by "and".
         custom_filters: The same as the API has it: `{"year": {"operator": "gte", "value": 2024}}`.
         file_ids: Only nodes of these files, by the ids that `find_files` and nodes have.
+        retrieve_page_screenshot_nodes: Whether to add the pages' screenshots as ImageNodes; the index keeps some if it
+            was created with `store_attachments=["screenshots"]`.
         similarity_top_k: The same as `top_k`, as other LlamaIndex retrievers spell it.
         callback_manager: LlamaIndex callbacks.
         object_map: Objects behind IndexNodes, by their index ids.
@@ -86,6 +89,8 @@ class LlamaCloudDirectoryRetriever(BaseRetriever):
         ```
     """
 
+    _ID = "index_id"
+
     def __init__(
         self,
         name: str | None = None,
@@ -103,6 +108,7 @@ class LlamaCloudDirectoryRetriever(BaseRetriever):
         filters: Any = None,
         custom_filters: dict[str, Any] | None = None,
         file_ids: Sequence[str] | None = None,
+        retrieve_page_screenshot_nodes: bool = False,
         similarity_top_k: int | None = None,
         callback_manager: CallbackManager | None = None,
         object_map: dict[str, Any] | None = None,
@@ -127,39 +133,18 @@ class LlamaCloudDirectoryRetriever(BaseRetriever):
         self._reference = index_reference(
             options, kind=DIRECTORY_INDEXES, name=name, ids={"index_id": index_id, "id": id}, project_name=project_name
         )
+        self._screenshots = retrieve_page_screenshot_nodes
         self._names: dict[str, str] = {}
         super().__init__(callback_manager=callback_manager, object_map=object_map, objects=objects, verbose=verbose)
 
-    @classmethod
-    def of(cls, reference: IndexReference, **settings: Any) -> LlamaCloudDirectoryRetriever:
-        """A retriever of an index that was perhaps looked up already, so that it need not be again.
-
-        Args:
-            reference: The index.
-            **settings: Settings as the constructor takes them, but for those that name an index.
-
-        Raises:
-            ConfigurationError: A setting is unknown or has a value that cannot work.
-        """
-        connection = connection_of(reference, settings)
-        retriever = cls(reference.name, index_id=reference.index_id, **connection, **settings)
-        retriever._reference = reference
-        return retriever
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What is sent with every query besides it; what is not in here is left to the service."""
-        return dict(self._body)
-
-    def __repr__(self) -> str:
-        settings = "".join(f", {name}={value!r}" for name, value in self._body.items())
-        return f"{type(self).__name__}({self._reference.name or self._reference.index_id!r}{settings})"
-
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return run(retrieve, self._reference, self._names, query_bundle.query_str, self._body)
+        return run(retrieve, *self._asked(query_bundle))
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return await run_async(retrieve, self._reference, self._names, query_bundle.query_str, self._body)
+        return await run_async(retrieve, *self._asked(query_bundle))
+
+    def _asked(self, query: QueryBundle) -> tuple[IndexReference, dict[str, str], str, dict[str, Any], bool]:
+        return self._reference, self._names, query.query_str, self._body, self._screenshots
 
 
 def _body(settings: dict[str, Any]) -> dict[str, Any]:

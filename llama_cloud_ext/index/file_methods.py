@@ -270,7 +270,7 @@ class FileMethods(ConnectedIndex):
     ) -> list[str]:
         inputs, _ = sort_out(given, None, fs)
         found = await self.reference.find()
-        outcomes = await self._attach(found, inputs, _one_each(metadata, len(inputs)), verbose)
+        outcomes = await self._attach(found, inputs, one_each(metadata, len(inputs)), verbose)
         file_ids = [outcome for outcome in outcomes if isinstance(outcome, str)]
         if wait and file_ids:
             await wait_for_ingestion(found, self._awaited(None, file_ids, raise_on_error))
@@ -331,7 +331,16 @@ class FileMethods(ConnectedIndex):
         await pipeline_files.delete(found.connection, found.pipeline_id, file_id)
 
 
-def _one_each(metadata: Any, count: int) -> list[Mapping[str, Any] | None]:
+def one_each(metadata: Any, count: int) -> list[Mapping[str, Any] | None]:
+    """The custom metadata of each of several files.
+
+    Args:
+        metadata: One mapping for all, or one each; None for none.
+        count: How many files there are.
+
+    Raises:
+        ConfigurationError: There is not one mapping a file.
+    """
     if metadata is None or isinstance(metadata, Mapping):
         return [metadata] * count
     if len(metadata) != count:

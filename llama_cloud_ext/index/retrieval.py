@@ -6,7 +6,7 @@ Everything here runs on the I/O loop.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.errors import DownloadError, LlamaCloudError, NotFoundError, ServerError, TransportError
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from llama_index.core.schema import NodeWithScore
 
     from llama_cloud_ext.index.reference import IndexReference
+    from llama_cloud_ext.wire.downloads import Download
     from llama_cloud_ext.wire.transport import Connection
 
-_PICTURES_AT_ONCE = 16
+PICTURES_AT_ONCE = 16
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 SCREENSHOTS, FIGURES = "retrieve_page_screenshot_nodes", "retrieve_page_figure_nodes"
 
@@ -82,7 +83,7 @@ async def pictures(
         node = image_node(raw, content, mimetype, extra_metadata=extra_metadata, mode=mode)
         return with_score(node, one.get("score"))
 
-    return await concurrently(fetch, wanted, at_once=_PICTURES_AT_ONCE)
+    return await concurrently(fetch, wanted, at_once=PICTURES_AT_ONCE)
 
 
 def _listed(nodes: Any, *names: str) -> Iterable[Mapping[str, Any]]:
@@ -106,12 +107,25 @@ async def _picture(connection: Connection, raw: Mapping[str, Any]) -> tuple[byte
     file_id, page, figure = as_text(raw.get("file_id")) or "", as_integer(raw.get("page_index")) or 0, None
     if "figure_name" in raw:
         figure = as_text(raw.get("figure_name"))
-    what = f"file {file_id}, page {page + 1}"
+    if figure:
+        fetched = page_images.figure(connection, file_id, page, figure)
+    else:
+        fetched = page_images.screenshot(connection, file_id, page)
+    return await picture_of(fetched, f"file {file_id}, page {page + 1}")
+
+
+async def picture_of(fetched: Awaitable[Download], what: str) -> tuple[bytes, str]:
+    """The bytes and the media type of a picture.
+
+    Args:
+        fetched: Fetches it.
+        what: What messages call it.
+
+    Raises:
+        DownloadError: It could not be fetched whole, or is no picture.
+    """
     try:
-        if figure:
-            download = await page_images.figure(connection, file_id, page, figure)
-        else:
-            download = await page_images.screenshot(connection, file_id, page)
+        download = await fetched
     except (NotFoundError, ServerError, TransportError) as error:
         # The first line alone: its hint is about ids and projects, which the caller did not choose.
         reason = str(error).partition("\n")[0]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.index.connection import connection_of, connection_options, index_reference
+from llama_cloud_ext.index.connection import connection_options, index_reference
 from llama_cloud_ext.index.filters import search_filters
+from llama_cloud_ext.index.named_retriever import NamedIndexRetriever
 from llama_cloud_ext.index.retrieval import retrieve
 from llama_cloud_ext.wire.io_loop import run, run_async
 from llama_cloud_ext.wire.models.retrieval import PresetRetrievalParams, inference_schema
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from llama_index.core.schema import IndexNode
     from typing_extensions import Unpack
 
-    from llama_cloud_ext.index.reference import IndexReference
     from llama_cloud_ext.wire.settings import ConnectionArguments
 
 RetrievalMode = Literal["chunks", "files_via_metadata", "files_via_content", "auto_routed"]
@@ -44,7 +43,7 @@ SETTINGS = (
 """What a retriever can be set to, by the names of its arguments."""
 
 
-class LlamaCloudRetriever(BaseRetriever):
+class LlamaCloudRetriever(NamedIndexRetriever):
     """Retrieves nodes from an index on LlamaCloud.
 
     A setting that is None leaves it to the index's preset retrieval parameters; False and 0.0 are values and are sent.
@@ -94,6 +93,8 @@ class LlamaCloudRetriever(BaseRetriever):
             print(node.score, node.metadata.get("file_name"), node.metadata.get("page_number"), node.text[:80])
         ```
     """
+
+    _ID = "pipeline_id"
 
     def __init__(
         self,
@@ -154,31 +155,6 @@ class LlamaCloudRetriever(BaseRetriever):
             project_name=project_name,
         )
         super().__init__(callback_manager=callback_manager, object_map=object_map, objects=objects, verbose=verbose)
-
-    @classmethod
-    def of(cls, reference: IndexReference, **settings: Any) -> LlamaCloudRetriever:
-        """A retriever of an index that was perhaps looked up already, so that it need not be again.
-
-        Args:
-            reference: The index.
-            **settings: Settings as the constructor takes them, but for those that name an index.
-
-        Raises:
-            ConfigurationError: A setting is unknown or has a value that cannot work.
-        """
-        connection = connection_of(reference, settings)
-        retriever = cls(reference.name, pipeline_id=reference.index_id, **connection, **settings)
-        retriever._reference = reference
-        return retriever
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What is sent with every query besides it; what is not in here is left to the index's preset."""
-        return dict(self._body)
-
-    def __repr__(self) -> str:
-        settings = "".join(f", {name}={value!r}" for name, value in self._body.items())
-        return f"{type(self).__name__}({self._reference.name or self._reference.index_id!r}{settings})"
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return run(retrieve, self._reference, query_bundle.query_str, self._body)

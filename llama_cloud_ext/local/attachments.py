@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.directory_index_sync import SHOWN_ATTACHMENTS
-from llama_cloud_ext.local.directory_records import DirectoryFileRecord
+from llama_cloud_ext.local.directory_records import DirectoryFileRecord, DirectoryIndexRecord
+from llama_cloud_ext.local.engine.file_kinds import detect
 from llama_cloud_ext.local.jobs import real_engine
 from llama_cloud_ext.local.store import FileRecord, timestamp
 
@@ -44,6 +45,16 @@ class Attachment:
     def content_type(self) -> str:
         """Its MIME type."""
         return CONTENT_TYPES[Path(self.name).suffix]
+
+
+def attachments_kept(cloud: LocalCloud, index: DirectoryIndexRecord, file: DirectoryFileRecord) -> list[str]:
+    """The kinds of attachments that a file of an index has: formats without pages have no screenshots. Blocking."""
+    kinds: list[str] = index.configuration.get("store_attachments", [])
+    if "screenshots" not in kinds:
+        return kinds
+    path = cloud.blobs.file(file.id)
+    has_pictures = path.exists() and detect(path, file.display_name).parser in ("pdf", "image")
+    return kinds if has_pictures else [kind for kind in kinds if kind != "screenshots"]
 
 
 async def attachments_of(cloud: LocalCloud, source_id: str) -> list[Attachment] | None:

@@ -28,6 +28,8 @@ from llama_cloud_ext.local.job_table import JobTable
 from llama_cloud_ext.local.jobs import Engine, JobRunner, ParseJobRecord
 from llama_cloud_ext.local.models import check_models
 from llama_cloud_ext.local.page_images import PageImages
+from llama_cloud_ext.local.pipeline_document_store import PipelineDocumentStore
+from llama_cloud_ext.local.pipeline_file_store import PipelineFileStore
 from llama_cloud_ext.local.pipeline_store import PipelineStore
 from llama_cloud_ext.local.presigned import Signer
 from llama_cloud_ext.local.retrieval import Embedder, Reranker, Searcher
@@ -171,6 +173,8 @@ class LocalCloud:
         )
         self.runner.ends.call(self.extraction.wake)
         self.pipelines = PipelineStore(self.store.database)
+        self.pipeline_documents = PipelineDocumentStore(self.store.database)
+        self.pipeline_files = PipelineFileStore(self.store.database)
         self.directories = DirectoryStore(self.store.database)
         self.directory_indexes = DirectoryIndexStore(self.store.database)
         self.retrievers = RetrieverStore(self.store.database, self.project.id)

@@ -24,8 +24,8 @@ from llama_cloud_ext.local.directory_store import (
     insert_directory,
     insert_directory_file,
 )
+from llama_cloud_ext.local.pipeline_document_store import delete_file_document
 from llama_cloud_ext.local.pipeline_records import SUCCESS
-from llama_cloud_ext.local.pipeline_store import delete_file_document
 from llama_cloud_ext.local.store import Page, timestamp
 
 

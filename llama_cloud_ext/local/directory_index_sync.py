@@ -58,7 +58,7 @@ class SyncState:
 
 async def sync_state(cloud: LocalCloud, index: DirectoryIndexRecord) -> SyncState:
     """How far an index is."""
-    counts = await wait_for(cloud.pipelines.file_counts(index.pipeline_id))
+    counts = await wait_for(cloud.pipeline_files.counts(index.pipeline_id))
     status = overall_status(counts)
     if status in PENDING:
         return SyncState(SYNCING, counts, index.synced_before, [])
@@ -89,7 +89,7 @@ async def sync_index(cloud: LocalCloud, index: DirectoryIndexRecord) -> None:
     await _add(cloud, index, [file for source_id, file in sources.items() if source_id not in kept])
     files = (await wait_for(cloud.directories.files(index.output_directory_id))).rows
     # All of them: those that are in the pipeline as they are stay so, and what failed or was cancelled begins again.
-    await wait_for(cloud.pipelines.put_files(index.pipeline_id, await cloud.in_thread(_with_metadata, cloud, files)))
+    await wait_for(cloud.pipeline_files.put(index.pipeline_id, await cloud.in_thread(_with_metadata, cloud, files)))
     await cloud.in_thread(cloud.embedder.measure)
     await wait_for(cloud.pipelines.ingest_again(index.pipeline_id, cloud.embedder))
     cloud.ingestion.wake()

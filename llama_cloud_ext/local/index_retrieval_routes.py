@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from llama_cloud_ext.local.answers import check_scope, cloud_of, json_answer
+from llama_cloud_ext.local.attachments import attachments_kept
 from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.directory_index_sync import SHOWN_ATTACHMENTS
 from llama_cloud_ext.local.directory_records import DirectoryFileRecord, DirectoryIndexRecord
@@ -51,10 +52,21 @@ async def retrieve(request: Request) -> Response:
         file_id: await wait_for(cloud.directories.file(file_id))
         for file_id in {scored.file_id for scored in found if scored.file_id is not None}
     }
-    return json_answer({"results": [_result(index, scored, files.get(scored.file_id or "")) for scored in found]})
+    kept = {
+        file_id: await cloud.in_thread(attachments_kept, cloud, index, file)
+        for file_id, file in files.items()
+        if file is not None
+    }
+    return json_answer(
+        {
+            "results": [
+                _result(scored, files.get(scored.file_id or ""), kept.get(scored.file_id or "", ())) for scored in found
+            ]
+        }
+    )
 
 
-def _result(index: DirectoryIndexRecord, scored: ScoredChunk, file: DirectoryFileRecord | None) -> dict[str, Any]:
+def _result(scored: ScoredChunk, file: DirectoryFileRecord | None, kept: Sequence[str]) -> dict[str, Any]:
     chunk = scored.chunk
     reranked = scored.found_score is not None
     page = chunk.metadata.get("page_number")
@@ -74,7 +86,7 @@ def _result(index: DirectoryIndexRecord, scored: ScoredChunk, file: DirectoryFil
             "attachments": [
                 {"type": kind, "attachment_name": name.format(page=page), "source_id": scored.file_id}
                 for wanted, (kind, name) in SHOWN_ATTACHMENTS.items()
-                if page is not None and wanted in index.configuration.get("store_attachments", [])
+                if page is not None and wanted in kept
             ],
         },
     }
@@ -151,11 +163,11 @@ async def _text(request: Request, body: Mapping[str, Any], index: DirectoryIndex
     """The text of the file that a request names, by its id in the index or in the source directory."""
     cloud = cloud_of(request)
     asked = str(text_in(body, "file_id"))
-    document = await wait_for(cloud.pipelines.document(index.pipeline_id, [asked]))
+    document = await wait_for(cloud.pipeline_documents.get(index.pipeline_id, [asked]))
     if document is None:
         outputs = await wait_for(cloud.directories.files(index.output_directory_id, [("source_id = ?", asked)]))
         ids = [file.id for file in outputs.rows]
-        document = await wait_for(cloud.pipelines.document(index.pipeline_id, ids))
+        document = await wait_for(cloud.pipeline_documents.get(index.pipeline_id, ids))
     if document is None:
         raise RequestError(404, f"File {asked} not found in index {index.id}")
     return document.text

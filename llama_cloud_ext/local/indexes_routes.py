@@ -100,7 +100,7 @@ async def delete_index(request: Request) -> Response:
     index = await _known_index(request)
     cloud = cloud_of(request)
     unneeded = await wait_for(cloud.directory_indexes.delete(index))
-    await wait_for(cloud.pipelines.delete_pipeline(index.pipeline_id))
+    await wait_for(cloud.pipelines.delete(index.pipeline_id))
     await cloud.in_thread(cloud.blobs.forget, unneeded)
     return Response(status_code=204)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.local import work_leases
 from llama_cloud_ext.local.database import Database
+from llama_cloud_ext.local.pipeline_document_store import delete_file_document, put_document
 from llama_cloud_ext.local.pipeline_records import (
     ERROR,
     IN_PROGRESS,
@@ -27,7 +28,6 @@ from llama_cloud_ext.local.pipeline_records import (
     pipeline_of,
     same_configuration,
 )
-from llama_cloud_ext.local.pipeline_store import delete_file_document, put_document
 from llama_cloud_ext.local.retrieval import Chunk, delete_document_chunks, write_chunks
 from llama_cloud_ext.local.store import timestamp
 

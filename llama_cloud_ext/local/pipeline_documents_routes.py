@@ -35,7 +35,7 @@ async def put_documents(request: Request) -> Response:
     cloud = cloud_of(request)
     given = parse_json_list(await receive_body(request, largest=LARGEST_BODY))
     documents = [_document(one, place) for place, one in enumerate(given)]
-    stored = await wait_for(cloud.pipelines.put_documents(pipeline.id, documents))
+    stored = await wait_for(cloud.pipeline_documents.put(pipeline.id, documents))
     if stored is None:
         raise RequestError(404, "Pipeline not found")
     cloud.ingestion.wake()
@@ -60,7 +60,7 @@ async def get_document(request: Request) -> Response:
 async def delete_document(request: Request) -> Response:
     """DELETE …/documents/{id}: 204; its chunks go with it."""
     document = await _known_document(request)
-    await wait_for(cloud_of(request).pipelines.delete_document(document.pipeline_id, document.id))
+    await wait_for(cloud_of(request).pipeline_documents.delete(document.pipeline_id, document.id))
     return Response(status_code=204)
 
 
@@ -82,7 +82,7 @@ async def document_status(request: Request) -> Response:
 async def document_chunks(request: Request) -> Response:
     """GET …/documents/{id}/chunks: the nodes it was split into."""
     document = await _known_document(request)
-    chunks = await wait_for(cloud_of(request).pipelines.chunks(document.pipeline_id, document.id))
+    chunks = await wait_for(cloud_of(request).pipeline_documents.chunks(document.pipeline_id, document.id))
     ids = [None, *(chunk.id for chunk in chunks), None]
     return json_answer(
         [
@@ -103,7 +103,7 @@ async def sync_document(request: Request) -> Response:
     """POST …/documents/{id}/sync: ingest it again."""
     document = await _known_document(request)
     cloud = cloud_of(request)
-    await wait_for(cloud.pipelines.ingest_document_again(document.pipeline_id, document.id))
+    await wait_for(cloud.pipeline_documents.ingest_again(document.pipeline_id, document.id))
     cloud.ingestion.wake()
     return json_answer({"id": document.id})
 
@@ -119,7 +119,7 @@ async def status_counts(request: Request) -> Response:
     async def look() -> dict[str, int]:
         if data_source is not None:  # there are none here
             return {}
-        return await wait_for(cloud.pipelines.document_counts(pipeline.id, file_id=file_id, direct_only=direct))
+        return await wait_for(cloud.pipeline_documents.counts(pipeline.id, file_id=file_id, direct_only=direct))
 
     answer = await settled_counts(look, cloud, pipeline)
     asked = {"data_source_id": data_source, "file_id": file_id, "only_direct_upload": direct}
@@ -132,7 +132,7 @@ async def _page(request: Request) -> dict[str, Any]:
     if flag(request, "only_api_data_source_documents"):  # there are none here
         return {"documents": [], "limit": limit, "offset": skip, "total_count": 0}
     page = await wait_for(
-        cloud_of(request).pipelines.documents(
+        cloud_of(request).pipeline_documents.page(
             pipeline.id,
             file_id=request.query_params.get("file_id"),
             direct_only=flag(request, "only_direct_upload"),
@@ -147,7 +147,7 @@ async def _page(request: Request) -> dict[str, Any]:
 async def _known_document(request: Request) -> DocumentRecord:
     pipeline = await known_pipeline(request)
     document = await wait_for(
-        cloud_of(request).pipelines.document(pipeline.id, spellings(request.path_params["document_id"]))
+        cloud_of(request).pipeline_documents.get(pipeline.id, spellings(request.path_params["document_id"]))
     )
     if document is None:
         raise RequestError(404, "Document not found")
@@ -165,7 +165,7 @@ def _below(name: str, answer: Callable[[Request], Awaitable[Response]]) -> Calla
                 return await answer(request)
             except RequestError as error:
                 pipeline = await known_pipeline(request)
-                document = await wait_for(cloud_of(request).pipelines.document(pipeline.id, spellings(whole)))
+                document = await wait_for(cloud_of(request).pipeline_documents.get(pipeline.id, spellings(whole)))
                 if error.status != 404 or document is None:
                     raise
         parts["document_id"] = whole

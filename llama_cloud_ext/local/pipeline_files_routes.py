@@ -45,7 +45,7 @@ async def add_files(request: Request) -> Response:
         if record is None:
             raise RequestError(404, f"File {file_id} not found")
         files.append((record, _metadata(given.get("custom_metadata"), ["body", place, "custom_metadata"])))
-    stored = await wait_for(cloud.pipelines.put_files(pipeline.id, files))
+    stored = await wait_for(cloud.pipeline_files.put(pipeline.id, files))
     if stored is None:
         raise RequestError(404, "Pipeline not found")
     cloud.ingestion.wake()
@@ -68,7 +68,7 @@ async def update_file(request: Request) -> Response:
     cloud = cloud_of(request)
     metadata = _metadata(parse_json(await receive_body(request)).get("custom_metadata"), ["body", "custom_metadata"])
     if metadata != file.custom_metadata:
-        await wait_for(cloud.pipelines.set_file_metadata(file.pipeline_id, {file.file_id: metadata}))
+        await wait_for(cloud.pipeline_files.set_metadata(file.pipeline_id, {file.file_id: metadata}))
         cloud.ingestion.wake()
         file = await _known_file(request)
     return json_answer(describe_file(cloud, file))
@@ -77,7 +77,7 @@ async def update_file(request: Request) -> Response:
 async def delete_file(request: Request) -> Response:
     """DELETE …/files/{file_id}: 204; the upload itself stays."""
     file = await _known_file(request)
-    await wait_for(cloud_of(request).pipelines.delete_file(file.pipeline_id, file.file_id))
+    await wait_for(cloud_of(request).pipeline_files.delete(file.pipeline_id, file.file_id))
     return Response(status_code=204)
 
 
@@ -101,7 +101,7 @@ async def status_counts(request: Request) -> Response:
     data_source = request.query_params.get("data_source_id")
 
     async def look() -> dict[str, int]:
-        return {} if data_source is not None else await wait_for(cloud.pipelines.file_counts(pipeline.id))
+        return {} if data_source is not None else await wait_for(cloud.pipeline_files.counts(pipeline.id))
 
     answer = await settled_counts(look, cloud, pipeline)
     asked = {"data_source_id": data_source, "only_manually_uploaded": flag(request, "only_manually_uploaded")}
@@ -119,9 +119,9 @@ async def import_metadata(request: Request) -> Response:
         table = _table((await cloud.in_thread(incoming.read_bytes)), str(upload.file_name))
     finally:
         await cloud.in_thread(cloud.blobs.delete, incoming)
-    page = await wait_for(cloud.pipelines.files(pipeline.id))
+    page = await wait_for(cloud.pipeline_files.page(pipeline.id))
     metadata = {file.file_id: table[file.name] for file in page.rows if file.name in table}
-    count = await wait_for(cloud.pipelines.set_file_metadata(pipeline.id, metadata))
+    count = await wait_for(cloud.pipeline_files.set_metadata(pipeline.id, metadata))
     cloud.ingestion.wake()
     return json_answer({"message": f"Metadata of {count} files was set"})
 
@@ -130,9 +130,9 @@ async def delete_metadata(request: Request) -> Response:
     """DELETE …/metadata: 204; takes the custom metadata of all files back."""
     pipeline = await known_pipeline(request)
     cloud = cloud_of(request)
-    page = await wait_for(cloud.pipelines.files(pipeline.id))
+    page = await wait_for(cloud.pipeline_files.page(pipeline.id))
     metadata = {file.file_id: None for file in page.rows if file.custom_metadata is not None}
-    await wait_for(cloud.pipelines.set_file_metadata(pipeline.id, metadata))
+    await wait_for(cloud.pipeline_files.set_metadata(pipeline.id, metadata))
     cloud.ingestion.wake()
     return Response(status_code=204)
 
@@ -149,7 +149,7 @@ async def _page(request: Request) -> dict[str, Any]:
     if query.get("data_source_id") is not None:  # there are none here
         return {"files": [], "limit": limit, "offset": offset, "total_count": 0}
     page = await wait_for(
-        cloud.pipelines.files(
+        cloud.pipeline_files.page(
             pipeline.id,
             statuses=statuses,
             name_contains=query.get("file_name_contains"),
@@ -164,7 +164,7 @@ async def _page(request: Request) -> dict[str, Any]:
 
 async def _known_file(request: Request) -> PipelineFileRecord:
     pipeline = await known_pipeline(request)
-    file = await wait_for(cloud_of(request).pipelines.file(pipeline.id, request.path_params["file_id"]))
+    file = await wait_for(cloud_of(request).pipeline_files.get(pipeline.id, request.path_params["file_id"]))
     if file is None:
         raise RequestError(404, "File not found in this pipeline")
     return file

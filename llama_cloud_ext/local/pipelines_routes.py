@@ -47,12 +47,12 @@ async def upsert_pipeline(request: Request) -> Response:
     cloud = cloud_of(request)
     body = await _body(request)
     name = _name(body)
-    known = await wait_for(cloud.pipelines.pipeline(name=name))
+    known = await wait_for(cloud.pipelines.get(name=name))
     if known is None:
         created = await wait_for(cloud.pipelines.save(name, _configuration(body, {})))
         if created is not None:
             return json_answer(describe_pipeline(cloud, created))
-        known = await wait_for(cloud.pipelines.pipeline(name=name))  # somebody else was faster
+        known = await wait_for(cloud.pipelines.get(name=name))  # somebody else was faster
     if known is None:
         raise RequestError(409, f"Pipeline {name} was changed at the same time")
     # What is not given takes its default again: an upsert says all of it.
@@ -78,7 +78,7 @@ async def list_pipelines(request: Request) -> Response:
     project = query.get("project_name")
     if project is not None and project.casefold() != cloud.project.name.casefold():
         return json_answer([])
-    rows = await wait_for(cloud.pipelines.pipelines(name=query.get("pipeline_name")))
+    rows = await wait_for(cloud.pipelines.page(name=query.get("pipeline_name")))
     return json_answer([describe_pipeline(cloud, row) for row in rows if _has_type(row, query.get("pipeline_type"))])
 
 
@@ -91,7 +91,7 @@ async def list_pipelines_v2(request: Request) -> Response:
     after = read_cursor(query.get("page_token"), [int])
     matching = [
         row
-        for row in await wait_for(cloud.pipelines.pipelines(name=query.get("name"), after=after[0] if after else 0))
+        for row in await wait_for(cloud.pipelines.page(name=query.get("name"), after=after[0] if after else 0))
         if _has_type(row, query.get("pipeline_type"))
     ]
     rows = matching[:size]
@@ -121,7 +121,7 @@ async def update_pipeline(request: Request) -> Response:
 async def delete_pipeline(request: Request) -> Response:
     """DELETE /api/v1/pipelines/{id}: 204; its documents and chunks go with it."""
     pipeline = await known_pipeline(request)
-    await wait_for(cloud_of(request).pipelines.delete_pipeline(pipeline.id))
+    await wait_for(cloud_of(request).pipelines.delete(pipeline.id))
     return Response(status_code=204)
 
 
@@ -167,7 +167,7 @@ async def known_pipeline(request: Request) -> PipelineRecord:
         RequestError: 404 when there is none.
     """
     check_scope(request)
-    pipeline = await wait_for(cloud_of(request).pipelines.pipeline(pipeline_id=request.path_params["pipeline_id"]))
+    pipeline = await wait_for(cloud_of(request).pipelines.get(pipeline_id=request.path_params["pipeline_id"]))
     if pipeline is None:
         raise RequestError(404, "Pipeline not found")
     return pipeline

@@ -203,7 +203,7 @@ def _entries(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 async def _known_pipelines(cloud: LocalCloud, entries: Sequence[Mapping[str, Any]]) -> list[PipelineRecord]:
     records = []
     for entry in entries:
-        record = await wait_for(cloud.pipelines.pipeline(pipeline_id=entry["pipeline_id"]))
+        record = await wait_for(cloud.pipelines.get(pipeline_id=entry["pipeline_id"]))
         if record is None:
             raise RequestError(404, f"Pipeline {entry['pipeline_id']} not found")
         records.append(record)

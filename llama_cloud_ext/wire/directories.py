@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.wire.models.tolerant import as_mapping
+from llama_cloud_ext.errors import TransportError
+from llama_cloud_ext.wire.models.tolerant import as_mapping, as_text
 from llama_cloud_ext.wire.paging import iterate_pages, path_with
 
 if TYPE_CHECKING:
@@ -48,8 +49,14 @@ async def create(connection: Connection, options: DirectoryOptions) -> dict[str,
 
     Returns:
         The directory's record.
+
+    Raises:
+        TransportError: The answer has no id.
     """
-    return as_mapping(await connection.request("POST", _DIRECTORIES, json=options.to_body(), idempotent=True))
+    record = as_mapping(await connection.request("POST", _DIRECTORIES, json=options.to_body(), idempotent=True))
+    if as_text(record.get("id")) is None:
+        raise TransportError("the answer says nothing of what was created", request=f"POST {_DIRECTORIES}", sent=True)
+    return record
 
 
 def list_directories(

@@ -198,8 +198,12 @@ class _InputCreateRecovery(ABC):
         since = datetime.fromtimestamp(self.started, timezone.utc) - _CLOSE_IN_TIME
         async for record in first(records, _PAGE_SIZE):
             created = _parse_time(record.get("created_at"))
-            if str(record.get("id")) not in account.claimed and (
-                self.fresh_input or ((created is None or created >= since) and self._is_of_this_request(record))
+            # A service that ignores the filter lists everybody's jobs.
+            same_input = record.get("file_input") == self.body["file_input"]
+            if (
+                same_input
+                and str(record.get("id")) not in account.claimed
+                and (self.fresh_input or ((created is None or created >= since) and self._is_of_this_request(record)))
             ):
                 account.claim(str(record.get("id")))
                 return record

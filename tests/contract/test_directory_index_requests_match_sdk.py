@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import pytest
 from pydantic import BaseModel
 
 from llama_cloud_ext.wire import attachments, directories, directory_files, index_retrieval, indexes
 from llama_cloud_ext.wire.models import directory_index as models
 from llama_cloud_ext.wire.models.directory import DirectoryFileOptions, DirectoryOptions
 from llama_cloud_ext.wire.models.directory_index import DirectoryIndexOptions, DirectoryRetrievalSettings
+from tests.contract.comparison import ODD_ID, SCOPE, Call, by_path, compare, each_call, ours, recorded
 from tests.contract.official_sdk import OfficialSdk
-from tests.contract.test_index_requests_match_sdk import ODD_ID, Call, recorded
-from tests.contract.test_requests_match_sdk import SCOPE, by_path, ours
 
 DIRECTORY: dict[str, Any] = {
     "name": "Rechnungen & mehr",
@@ -166,26 +163,10 @@ CALLS: list[Call] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("function", "arguments", "own", "values", "options"),
-    CALLS,
-    ids=[f"{function}-{number}" for number, (function, *_) in enumerate(CALLS)],
-)
-@pytest.mark.parametrize("scoped", [False, True], ids=["unscoped", "scoped"])
-def test_calls_send_what_the_sdk_sends(
-    recording_sdk: OfficialSdk,
-    function: str,
-    arguments: dict[str, Any],
-    own: Callable[..., Any],
-    values: list[Any],
-    options: dict[str, Any],
-    scoped: bool,
-) -> None:
+@each_call(CALLS)
+def test_calls_send_what_the_sdk_sends(recording_sdk: OfficialSdk, call: Call, scope: dict[str, str]) -> None:
     """Ensure that each endpoint function sends the SDK's request: method, path, query, body and authorisation."""
-    scope = SCOPE if scoped else {}
-    plain = json.loads(json.dumps(arguments, default=datetime.isoformat))
-    expected = recording_sdk.run(recorded, function=function, arguments=plain, scope=scope)
-    assert ours(own, *values, scoped=scoped, **options) == expected
+    compare(recording_sdk, call, scope)
 
 
 def test_uploads_send_what_the_sdk_sends(recording_sdk: OfficialSdk, tmp_path: Path) -> None:
@@ -253,3 +234,11 @@ def test_models_have_the_sdks_fields(recording_sdk: OfficialSdk) -> None:
     ours = {name: set(model.model_fields) for name, (model, _) in MODELS.items()}
     for name, (_, arguments) in MODELS.items():
         assert ours[name] == set(theirs[name]) - arguments | FROM_THE_GUIDE.get(_last(name), set()), name
+
+
+def test_an_expiry_is_sent_as_the_guide_has_it(recording_sdk: OfficialSdk) -> None:
+    """Ensure `expires_at`, which only the service's guide knows, travels beside what the SDK sends."""
+    arguments = {"name": "invoice-batch", "type": "ephemeral"}
+    extra = {"extra_body": {"expires_at": MOMENT.isoformat()}}
+    expected = recording_sdk.run(recorded, function="beta.directories.create", arguments=arguments | extra, scope=SCOPE)
+    assert ours(directories.create, DirectoryOptions(**arguments, expires_at=MOMENT), scoped=True) == expected

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,9 @@ import pytest
 from llama_cloud_ext import LlamaExtract
 from llama_cloud_ext.extract.saved_configurations import PRODUCT_TYPE
 from llama_cloud_ext.wire import configurations, extract, files
+from tests.contract.comparison import ODD_ID, SCOPE, Call, by_path, compare, connection, each_call, ours, recorded
 from tests.contract.official_sdk import OfficialSdk
 from tests.contract.recording import EXTRACT_JOB, FILE, Recorder
-from tests.contract.test_index_requests_match_sdk import ODD_ID, connection, recorded
-from tests.contract.test_requests_match_sdk import SCOPE, by_path, ours
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -74,7 +72,6 @@ FILTERS: dict[str, Any] = {
     "status": "THROTTLED",
 }
 
-Call = tuple[str, dict[str, Any], Callable[..., Any], list[Any], dict[str, Any]]
 CALLS: list[Call] = [
     ("extract.create", ON_A_FILE, extract.create, [ON_A_FILE], {}),
     ("extract.create", ON_A_PARSE_JOB, extract.create, [ON_A_PARSE_JOB], {}),
@@ -142,25 +139,10 @@ CALLS: list[Call] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("function", "arguments", "own", "values", "options"),
-    CALLS,
-    ids=[f"{function}-{number}" for number, (function, *_) in enumerate(CALLS)],
-)
-@pytest.mark.parametrize("scoped", [False, True], ids=["unscoped", "scoped"])
-def test_calls_send_what_the_sdk_sends(
-    recording_sdk: OfficialSdk,
-    function: str,
-    arguments: dict[str, Any],
-    own: Callable[..., Any],
-    values: list[Any],
-    options: dict[str, Any],
-    scoped: bool,
-) -> None:
+@each_call(CALLS)
+def test_calls_send_what_the_sdk_sends(recording_sdk: OfficialSdk, call: Call, scope: dict[str, str]) -> None:
     """Ensure that each endpoint function sends the SDK's request: method, path, query, body and authorisation."""
-    scope = SCOPE if scoped else {}
-    expected = recording_sdk.run(recorded, function=function, arguments=arguments, scope=scope)
-    assert ours(own, *values, scoped=scoped, **options) == expected
+    compare(recording_sdk, call, scope)
 
 
 def test_moments_are_written_as_the_sdk_writes_them(recording_sdk: OfficialSdk) -> None:

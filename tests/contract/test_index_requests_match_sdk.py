@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import httpx
 import pytest
 from llama_index.core.schema import QueryBundle
 from llama_index.core.vector_stores import FilterCondition, FilterOperator
@@ -19,12 +17,9 @@ from llama_cloud_ext import LlamaCloudCompositeRetriever, LlamaCloudRetriever
 from llama_cloud_ext.wire import page_images, pipeline_documents, pipeline_files, pipelines, retrievers
 from llama_cloud_ext.wire.models import pipeline_configuration as models
 from llama_cloud_ext.wire.models.retrieval import PresetRetrievalParams, RetrieverPipeline
+from tests.contract.comparison import ODD_ID, SCOPE, Call, by_path, compare, connection, each_call, ours, recorded
 from tests.contract.official_sdk import OfficialSdk
 from tests.contract.recording import FILE, Recorder
-from tests.contract.test_requests_match_sdk import KEY, SCOPE, by_path, ours
-
-ODD_ID = "a/b c?ü%2F#"
-"""An id that means something else wherever it is not encoded."""
 
 FILTERS: dict[str, Any] = {
     "condition": "and",
@@ -122,23 +117,6 @@ RETRIEVER_PIPELINES: list[dict[str, Any]] = [
 COMPOSITE: dict[str, Any] = {"query": "Was?", "mode": "routing", "rerank_config": {"top_n": 3, "type": "llm"}}
 
 
-def recorded(client: Any, function: str, arguments: dict[str, Any], scope: dict[str, str]) -> list[dict[str, Any]]:
-    """What the SDK sends for a call (lists are read to their end), in as much of a scope as the call takes."""
-    import inspect
-    import operator
-    import warnings
-
-    warnings.simplefilter("ignore")
-    client.recorded.clear()
-    method = operator.attrgetter(function)(client)
-    taken = {name: value for name, value in scope.items() if name in inspect.signature(method).parameters}
-    answer = method(**arguments, **taken)
-    if "Paginated" in type(answer).__name__:
-        list(answer)
-    return client.recorded
-
-
-Call = tuple[str, dict[str, Any], Callable[..., Any], list[Any], dict[str, Any]]
 IN = {"pipeline_id": "p-1"}
 OF_DOCUMENT = {"pipeline_id": "p-1", "document_id": ODD_ID}
 OF_FILE = {"pipeline_id": ODD_ID, "file_id": ODD_ID}
@@ -310,25 +288,10 @@ CALLS: list[Call] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("function", "arguments", "own", "values", "options"),
-    CALLS,
-    ids=[f"{function}-{number}" for number, (function, *_) in enumerate(CALLS)],
-)
-@pytest.mark.parametrize("scoped", [False, True], ids=["unscoped", "scoped"])
-def test_calls_send_what_the_sdk_sends(
-    recording_sdk: OfficialSdk,
-    function: str,
-    arguments: dict[str, Any],
-    own: Callable[..., Any],
-    values: list[Any],
-    options: dict[str, Any],
-    scoped: bool,
-) -> None:
+@each_call(CALLS)
+def test_calls_send_what_the_sdk_sends(recording_sdk: OfficialSdk, call: Call, scope: dict[str, str]) -> None:
     """Ensure that each endpoint function sends the SDK's request: method, path, query, body and authorisation."""
-    scope = SCOPE if scoped else {}
-    expected = recording_sdk.run(recorded, function=function, arguments=arguments, scope=scope)
-    assert ours(own, *values, scoped=scoped, **options) == expected
+    compare(recording_sdk, call, scope)
 
 
 def test_what_the_sdk_leaves_plain_in_a_path_means_the_same_encoded(recording_sdk: OfficialSdk) -> None:
@@ -448,12 +411,6 @@ def test_the_composite_retriever_sends_what_the_sdk_sends(recording_sdk: Officia
         arguments=COMPOSITE | {"pipelines": RETRIEVER_PIPELINES},
         scope=SCOPE,
     )
-
-
-def connection(recorder: Recorder) -> dict[str, Any]:
-    """Arguments that have a client record what it sends."""
-    transport = httpx.MockTransport(recorder)
-    return {"api_key": KEY, "base_url": "https://cloud.example", "transport": transport, **SCOPE}
 
 
 def settled(part: str, model: Any) -> dict[str, Any]:

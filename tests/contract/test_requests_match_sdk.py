@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,11 @@ import pytest
 
 from llama_cloud_ext import LlamaParseReader
 from llama_cloud_ext.wire import files, parse, projects
-from llama_cloud_ext.wire.io_loop import in_thread, run
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
-from llama_cloud_ext.wire.settings import Settings
-from llama_cloud_ext.wire.sources import resolve_source
-from llama_cloud_ext.wire.transport import Connection
+from tests.contract.comparison import KEY, SCOPE, Call, by_path, compare, each_call, ours, recorded
 from tests.contract.official_sdk import OfficialSdk
 from tests.contract.recording import Recorder
 
-KEY = "llx-contract"
-SCOPE = {"project_id": "prj-1", "organization_id": "org-1"}
 AFTER = datetime(2026, 11, 1, 12, 30, tzinfo=timezone(timedelta(hours=2)))
 EVERYTHING: dict[str, Any] = {
     "tier": "agentic",
@@ -46,46 +39,7 @@ ONLY_OURS = {
 """Options that the SDK's upload leaves out although the endpoint takes them; ours sends them."""
 
 
-def recorded(client: Any, function: str, arguments: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the SDK sends for a call (lists are read to their end)."""
-    import operator
-    import warnings
-
-    warnings.simplefilter("ignore")
-    client.recorded.clear()
-    answer = operator.attrgetter(function)(client)(**arguments)
-    if "Paginated" in type(answer).__name__:
-        list(answer)
-    return client.recorded
-
-
-def ours(function: Callable[..., Any], *arguments: Any, scoped: bool = False, **options: Any) -> list[dict[str, Any]]:
-    """What a function of `llama_cloud_ext.wire` sends."""
-    recorder = Recorder()
-    settings = Settings.resolve(
-        api_key=KEY,
-        base_url="https://cloud.example",
-        transport=httpx.MockTransport(recorder),
-        environ={},
-        **(SCOPE if scoped else {}),
-    )
-
-    async def call() -> None:
-        connection = Connection(settings)
-        given = [await in_thread(resolve_source, item) if isinstance(item, Path) else item for item in arguments]
-        answer = function(connection, *given, **options)
-        if isinstance(answer, AsyncIterator):
-            async for _ in answer:
-                pass
-        else:
-            await answer
-        await connection.aclose()
-
-    run(call)
-    return recorder.requests
-
-
-CALLS: list[tuple[str, dict[str, Any], Callable[..., Any], list[Any], dict[str, Any]]] = [
+CALLS: list[Call] = [
     (
         "parsing.create",
         EVERYTHING | ONLY_OURS | {"file_id": "dfl-1"},
@@ -180,32 +134,10 @@ CALLS: list[tuple[str, dict[str, Any], Callable[..., Any], list[Any], dict[str, 
 ]
 
 
-@pytest.mark.parametrize(
-    ("function", "arguments", "own", "values", "options"),
-    CALLS,
-    ids=[f"{function}-{number}" for number, (function, *_) in enumerate(CALLS)],
-)
-@pytest.mark.parametrize("scoped", [False, True], ids=["unscoped", "scoped"])
-def test_calls_send_what_the_sdk_sends(
-    recording_sdk: OfficialSdk,
-    function: str,
-    arguments: dict[str, Any],
-    own: Callable[..., Any],
-    values: list[Any],
-    options: dict[str, Any],
-    scoped: bool,
-) -> None:
+@each_call(CALLS)
+def test_calls_send_what_the_sdk_sends(recording_sdk: OfficialSdk, call: Call, scope: dict[str, str]) -> None:
     """Ensure that each endpoint function sends the SDK's request: method, path, query, body and authorisation."""
-    taken = dict(arguments)
-    if scoped and not function.endswith("list_versions"):
-        names = ["organization_id"] if function.startswith("projects.") else list(SCOPE)
-        taken |= {name: SCOPE[name] for name in names}
-    expected = recording_sdk.run(recorded, function=function, arguments=json.loads(json.dumps(taken, default=_iso)))
-    assert ours(own, *values, scoped=scoped, **options) == expected
-
-
-def _iso(value: datetime) -> str:
-    return value.isoformat()
+    compare(recording_sdk, call, scope)
 
 
 @pytest.fixture
@@ -214,16 +146,6 @@ def paper(tmp_path: Path) -> Path:
     path = tmp_path / "Jahresbericht & Größe 'x'.pdf"
     path.write_bytes(b"%PDF-1.7\r\n--boundary\r\n\xff\x00")
     return path
-
-
-def by_path(client: Any, function: str, path: str, field: str, arguments: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the SDK sends for an upload."""
-    import operator
-    from pathlib import Path
-
-    client.recorded.clear()
-    operator.attrgetter(function)(client)(**{field: Path(path)}, **arguments)
-    return client.recorded
 
 
 def test_file_uploads_send_what_the_sdk_sends(recording_sdk: OfficialSdk, paper: Path) -> None:
@@ -293,7 +215,7 @@ def test_the_reader_passes_urls_on_as_the_sdk_does(recording_sdk: OfficialSdk) -
         "processing_options": {"ocr_parameters": {"languages": ["de"]}},
         "user_metadata": {"team": "tables"},
     }
-    (expected,) = recording_sdk.run(recorded, function="parsing.create", arguments=arguments)
+    (expected,) = recording_sdk.run(recorded, function="parsing.create", arguments=arguments, scope={})
     created = recorder.requests[0]
     assert created["json"]["user_metadata"].pop(RECOVERY_KEY)
     assert created == expected

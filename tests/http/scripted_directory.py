@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from llama_cloud_ext import LlamaCloudDirectoryIndex, LlamaCloudDirectoryRetriever
-
-BASE_URL = "https://cloud.example.com"
-Fault = Exception | int | httpx.Response | dict[str, Any] | None
-"""What happens instead of the usual answer: it raises, answers a status, or answers this. None for nothing."""
+from tests.http.scripted import Fault, ScriptedTransport, answer
 
 _PART = re.compile(r'name="(\w+)"[^\r]*\r\n(?:Content-Type:[^\r]*\r\n)?\r\n(.*?)\r\n--', re.DOTALL)
-_STEPS: Sequence[tuple[str, str, str]] = (
+_STEPS = (
     ("GET", r"/api/v1/projects", "projects"),
     ("POST", r"/api/v1/beta/directories", "create directory"),
     ("DELETE", r"/api/v1/beta/directories/[^/]+", "delete directory"),
@@ -37,22 +33,17 @@ _STEPS: Sequence[tuple[str, str, str]] = (
 )
 
 
-def _json(answer: Any) -> httpx.Response:
-    # Written by hand, as a hostile service would: lone surrogates and infinities included.
-    return httpx.Response(200, content=json.dumps(answer).encode(), headers={"content-type": "application/json"})
-
-
 def result(content: str, score: float = 0.5, **fields: Any) -> dict[str, Any]:
     """A retrieved piece of text, as the service sends it."""
     static = {"parsed_directory_file_id": "dfl-9", "chunk_index": 0, "page_range_start": 2, "page_range_end": 3}
     return {"content": content, "score": score, "metadata": {}, "static_fields": static, **fields}
 
 
-class ScriptedDirectory(httpx.AsyncBaseTransport):
+class ScriptedDirectory(ScriptedTransport):
     """A service with one index over a directory, which syncs at once unless told otherwise.
 
     Args:
-        answer: What every retrieval answers.
+        results: What every retrieval answers.
         fault: Called with the step and the request before anything is done, and with "after " and the step when it is.
         looks: How many looks at an index say that it is still syncing.
         metadata: What the index tells of its state when it is done.
@@ -60,9 +51,11 @@ class ScriptedDirectory(httpx.AsyncBaseTransport):
         exists: Whether there is an index already.
     """
 
+    steps_by_request = _STEPS
+
     def __init__(
         self,
-        answer: Sequence[Mapping[str, Any]] = (),
+        results: Sequence[Mapping[str, Any]] = (),
         *,
         fault: Callable[[str, httpx.Request], Fault] | None = None,
         looks: int = 0,
@@ -70,22 +63,15 @@ class ScriptedDirectory(httpx.AsyncBaseTransport):
         unindexed: Sequence[str] = (),
         exists: bool = True,
     ) -> None:
-        self.answer = [dict(one) for one in answer] or [result("Words.")]
-        self.fault = fault
+        super().__init__(fault)
+        self.results = [dict(one) for one in results] or [result("Words.")]
         self.looks = looks
         self.metadata = dict(metadata if metadata is not None else {"status": "ready"})
         self.unindexed = set(unindexed)
-        self.requests: list[httpx.Request] = []
-        self.steps: Counter[str] = Counter()
         self.files: dict[str, dict[str, Any]] = {}
         self.index_names = ["reports"] if exists else []
         self.directories = {"dir-1"} if exists else set()
         self.syncs = 0
-
-    @property
-    def connection(self) -> dict[str, Any]:
-        """Connection options that lead here."""
-        return {"api_key": "llx-test", "base_url": BASE_URL, "transport": self}
 
     def index(self, name: str | None = "reports", **options: Any) -> LlamaCloudDirectoryIndex:
         """An index that has this service behind it."""
@@ -94,45 +80,6 @@ class ScriptedDirectory(httpx.AsyncBaseTransport):
     def retriever(self, name: str | None = "reports", **options: Any) -> LlamaCloudDirectoryRetriever:
         """A retriever that has this service behind it."""
         return LlamaCloudDirectoryRetriever(name, **{**self.connection, **options})
-
-    def paths(self) -> list[str]:
-        """What was asked for, in its order."""
-        return [f"{request.method} {request.url.path}" for request in self.requests]
-
-    def bodies(self, step: str) -> list[Any]:
-        """What the requests of a step carried."""
-        return [json.loads(request.content) for request in self.requests if self._step(request) == step]
-
-    def forget(self) -> None:
-        """Forget the requests so far."""
-        self.requests.clear()
-        self.steps.clear()
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
-        await request.aread()
-        self.requests.append(request)
-        step = self._step(request)
-        self.steps[step] += 1
-        if (early := self._faulty(step, request)) is not None:
-            return early
-        answer = self._answer(step, request)
-        late = self._faulty(f"after {step}", request)
-        return answer if late is None else late
-
-    def _faulty(self, step: str, request: httpx.Request) -> httpx.Response | None:
-        fault = self.fault(step, request) if self.fault else None
-        if isinstance(fault, Exception):
-            raise fault
-        if isinstance(fault, int):
-            return httpx.Response(fault, json={"detail": f"scripted {fault}"})
-        return _json(fault) if isinstance(fault, dict) else fault
-
-    @staticmethod
-    def _step(request: httpx.Request) -> str:
-        path = request.url.raw_path.decode().partition("?")[0]
-        steps = (step for method, pattern, step in _STEPS if request.method == method and re.fullmatch(pattern, path))
-        return next(steps, "unknown")
 
     def _answer(self, step: str, request: httpx.Request) -> httpx.Response:
         last = request.url.path.rpartition("/")[2]
@@ -148,7 +95,7 @@ class ScriptedDirectory(httpx.AsyncBaseTransport):
             "create index": lambda: self._new_index(json.loads(request.content)["name"]),
             "index": self._look,
             "sync": self._sync,
-            "retrieve": lambda: {"results": self.answer},
+            "retrieve": lambda: {"results": self.results},
             "find": lambda: {
                 "items": [
                     {"file_id": f"out-{file['id']}", "file_name": file["display_name"]}
@@ -161,8 +108,8 @@ class ScriptedDirectory(httpx.AsyncBaseTransport):
         }
         if step == "unknown":
             return httpx.Response(404, json={"detail": "Not Found"})
-        answer = answers.get(step, dict)()
-        return httpx.Response(204) if answer is None else _json(answer)
+        found = answers.get(step, dict)()
+        return httpx.Response(204) if found is None else answer(found)
 
     def _new_directory(self) -> dict[str, Any]:
         directory_id = f"dir-{len(self.directories) + 1}"

@@ -273,7 +273,9 @@ class ScriptedExtract(ScriptedTransport):
 
     def _upsert(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
-        known = next((one for one in self.configurations.values() if one["name"] == body["name"]), None)
+        key = body["name"], body["parameters"]["product_type"]
+        records = self.configurations.values()
+        known = next((one for one in records if (one["name"], one["product_type"]) == key), None)
         record = known or {"id": f"cfg-{self.steps['upsert']}", "name": body["name"], "version": "0"}
         return self._save(record, body)
 

@@ -143,6 +143,15 @@ def test_an_older_job_on_the_same_file_is_another_one() -> None:
     assert len(service.jobs) == 2
 
 
+def test_a_job_on_another_input_is_never_taken() -> None:
+    """Ensure a service that ignores `file_input` in its lists does not hand out the result of somebody else's file."""
+    service = ScriptedExtract(fault=in_turn({"create": [Lost("cut")]}))
+    service.add_job(file_input="dfl-0")
+    everything = {"items": list(service.jobs.values()), "next_page_token": None}
+    service.fault = in_turn({"create": [Lost("cut")], "list": [httpx.Response(200, json=everything)] * 4})
+    assert service.extractor().extract(SCHEMA, None, PDF, NAMED).job_id != "ext-0"
+
+
 def in_its_own_way(shown: dict[str, Any]) -> dict[str, Any]:
     """A configuration with what a service may add to it: at the top, in schemas, and within lists."""
     copied = {**shown, "tier": "agentic", "cite_sources": False}
@@ -213,7 +222,7 @@ def test_what_passes_is_tried_again(step: str, fault: Fault) -> None:
 
 def test_faults_while_waiting_neither_fail_nor_repeat_a_job() -> None:
     """Ensure looks at jobs may fail in every passing way."""
-    passing: list[Fault] = [502, Lost("cut"), httpx.Response(200, content=b"<html>")]
+    passing: list[Fault] = [502, Lost("cut")]
     service = ScriptedExtract(fault=in_turn({"list": passing, "get": passing}), looks=2)
     results = service.extractor().extract(SCHEMA, None, texts(4))
     assert [result.data for result in results] == [DATA] * 4

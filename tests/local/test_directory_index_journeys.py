@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from llama_index.core import Document
 from llama_index.core.llms import MockLLM
+from llama_index.core.schema import ImageNode
 from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
 
 from llama_cloud_ext import (
@@ -166,6 +167,16 @@ def test_page_screenshots_and_items(address: str, folder: Path) -> None:
     assert json.loads(asyncio.run(index.aread_attachment(file.id, "items/page_1.json")))["items"]
     with pytest.raises(NotFoundError):
         index.read_attachment(file.id, "screenshots/page_999.jpg")
+    retriever = index.as_retriever(top_k=2, file_ids=[file.id], retrieve_page_screenshot_nodes=True)
+    for nodes in (retriever.retrieve("tables"), asyncio.run(retriever.aretrieve("tables"))):
+        pictures = [node for node in nodes if isinstance(node.node, ImageNode)]
+        assert 1 <= len(pictures) <= 2
+        assert pictures[0].node.resolve_image().read().startswith(b"\xff\xd8")
+        assert pictures[0].metadata["page_number"] == nodes[0].metadata["page_number"]
+        assert pictures[0].node.image_mimetype == "image/jpeg"
+    # Texts have none.
+    words = index.as_retriever(retrieve_page_screenshot_nodes=True, top_k=1).retrieve("What do wombats dig?")
+    assert len(words) == 1
 
 
 def test_patterns(address: str) -> None:

@@ -10,6 +10,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,11 @@ from llama_cloud_ext import (
     LlamaExtract,
     LlamaExtractToolSpec,
     LlamaParseReader,
+    SourceError,
     SourceText,
 )
+from llama_cloud_ext.extract.agent_documents import AgentDocuments
+from llama_cloud_ext.extract.rooted_files import RootedFile
 from tests.local.scripted_llm import ScriptedLLM, calls, says, told
 
 LETTER = "Invoice number: 4711\nDate: 2026-03-04\nTotal: 120.50 EUR\n"
@@ -43,6 +47,13 @@ class Person(BaseModel):
     """Somebody who is named in a document."""
 
     name: str | None = Field(description="Full name")
+
+
+@dataclass
+class Amount:
+    """What is to be paid."""
+
+    total: float | None
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +227,14 @@ def test_two_roots_keep_their_files_apart(folder: Path, tmp_path: Path, address:
     assert "BLT-0921" in call(spec, "parse_document", document="papers-2/translation.pdf").content
 
 
+def test_a_dataclass_is_answered_as_json(folder: Path, address: str) -> None:
+    """Ensure the model reads fields of any class that can be extracted, not how Python shows an instance."""
+    spec = LlamaExtractToolSpec({"amount": Amount}, roots=[folder], base_url=address)
+    output = call(spec, "extract_amount", document="march/letter.txt")
+    assert json.loads(output.content)["data"] == {"total": 120.5}
+    assert output.raw_output.data == Amount(120.5)
+
+
 # What it does not get
 
 
@@ -261,6 +280,32 @@ def test_no_way_leads_out_of_the_roots(spec: LlamaExtractToolSpec, folder: Path,
         assert len(output.content) < 600, kind
 
 
+@pytest.mark.parametrize("outside", ["folder", "file"])
+def test_a_link_that_appears_after_the_look_leads_nowhere(folder: Path, outside: str) -> None:
+    """Ensure a file that was found inside is not read from where a link leads by the time it is opened."""
+    documents = AgentDocuments(folder, None, allow_urls=False)
+    found = documents.find("march/letter.txt")
+    assert isinstance(found, RootedFile)
+    assert found.source().path == str(found.path)
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "letter.txt").write_text("Invoice number: 666")
+    moved, target = (folder / "march", elsewhere) if outside == "folder" else (found.path, elsewhere / "letter.txt")
+    moved.rename(folder / "moved")
+    moved.symlink_to(target)
+    with pytest.raises(SourceError, match="no longer where it was"):
+        found.source()
+
+
+@pytest.mark.parametrize("name", [".hidden.txt", "march/../.hidden.txt", "papers/.hidden.txt"])
+def test_hidden_files_are_no_documents(spec: LlamaExtractToolSpec, folder: Path, name: str) -> None:
+    """Ensure what the list leaves out, as a `.env` with its passwords, cannot be guessed either."""
+    for document in (name, str(folder / ".hidden.txt")):
+        output = call(spec, "parse_document", document=document)
+        assert output.is_error
+        assert "Invoice number" not in output.content
+
+
 def test_whether_there_is_a_file_outside_cannot_be_asked(spec: LlamaExtractToolSpec, folder: Path) -> None:
     """Ensure a file that exists outside and one that does not are refused in the same words."""
     there = call(spec, "parse_document", document="../secret.txt").content
@@ -304,6 +349,8 @@ def test_there_must_be_something_to_read() -> None:
     """Ensure tools without documents, roots that do not exist and contradicting connections raise at once."""
     with pytest.raises(ConfigurationError, match="nothing that the tools may read"):
         LlamaExtractToolSpec({"invoice": Invoice}, base_url="local::memory:")
+    with pytest.raises(ConfigurationError, match="schemas are given by name"):
+        LlamaExtractToolSpec([Invoice], roots=".", base_url="local::memory:")  # type: ignore[arg-type]  # what a user tries
     with pytest.raises(ConfigurationError, match="is no folder"):
         LlamaExtractToolSpec({"invoice": Invoice}, roots=["/not/there"], base_url="local::memory:")
     with pytest.raises(ConfigurationError, match="has a connection already"):

@@ -96,6 +96,20 @@ def test_a_broken_answer_is_repaired_once(broken: str) -> None:
     assert "That is not valid: " in llm.asked[1]
 
 
+def test_null_for_a_list_is_an_empty_one() -> None:
+    """Ensure a model that answers null where it was asked for an empty list is not asked again."""
+    llm = AnsweringLLM(answered({"vendor": "Acme GmbH", "total": None, "lines": None}))
+    assert extract([PAGE], request(), llm=llm).data == {"vendor": "Acme GmbH", "total": None, "lines": []}
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "[" * 5000])
+def test_what_no_json_can_carry_is_repaired(number: str) -> None:
+    """Ensure numbers without a value, and depths that Python does not read, are answers to be corrected."""
+    broken = answered({"vendor": "Acme GmbH", "total": 0}).replace(": 0", f": {number}")
+    llm = AnsweringLLM(broken, answered({"vendor": "Acme GmbH", "total": 1250}))
+    assert extract([PAGE], request(), llm=llm).data["total"] == 1250
+
+
 def test_broken_twice_fails() -> None:
     """Ensure the failure names the LLM, the problem and what it said."""
     with pytest.raises(ExtractionFailed, match=r"answering answered no valid JSON.*there is no JSON object") as caught:

@@ -13,6 +13,8 @@ import pytest
 from llama_cloud_ext.local.database import Database
 from llama_cloud_ext.local.dispatcher import MOST_ATTEMPTS
 from llama_cloud_ext.local.ingestion_queue import DocumentBatch, FileTask, IngestionQueue
+from llama_cloud_ext.local.pipeline_document_store import PipelineDocumentStore
+from llama_cloud_ext.local.pipeline_file_store import PipelineFileStore
 from llama_cloud_ext.local.pipeline_records import NewDocument
 from llama_cloud_ext.local.pipeline_store import PipelineStore
 from llama_cloud_ext.local.retrieval import split_document
@@ -204,14 +206,13 @@ async def test_leases_are_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def accepted(tmp_path: Path) -> tuple[Database, PipelineStore, str]:
+def accepted(tmp_path: Path) -> tuple[Database, str]:
     """A database with a pipeline and three documents that wait, and nobody who ingests them."""
     database = Database(tmp_path / "llamacloud.sqlite3")
-    store = PipelineStore(database)
-    made = store.save("a", {}).result()
+    made = PipelineStore(database).save("a", {}).result()
     assert made is not None
-    store.put_documents(made.id, [new(f"d{number}") for number in range(3)]).result()
-    return database, store, made.id
+    PipelineDocumentStore(database).put(made.id, [new(f"d{number}") for number in range(3)]).result()
+    return database, made.id
 
 
 def new(document_id: str) -> NewDocument:
@@ -226,9 +227,9 @@ def claimed(database: Database, owner: str, *, gone: list[str]) -> list[tuple[st
     return [(one.id, one.attempts) for one in batch.documents]
 
 
-def test_what_was_begun_goes_alone(accepted: tuple[Database, PipelineStore, str]) -> None:
+def test_what_was_begun_goes_alone(accepted: tuple[Database, str]) -> None:
     """Ensure documents of a killed process are taken one by one: a deadly one takes no other with it."""
-    database, _, _ = accepted
+    database, _ = accepted
     assert claimed(database, "one", gone=[]) == [("d0", 1), ("d1", 1), ("d2", 1)]
     assert IngestionQueue(database, "two", "letters").claim(5.0, gone=[], alive=[]).result() is None
     assert claimed(database, "two", gone=["one"]) == [("d0", 2)]
@@ -238,10 +239,10 @@ def test_what_was_begun_goes_alone(accepted: tuple[Database, PipelineStore, str]
 
 
 async def test_a_document_that_kills_its_process_fails_in_the_end(
-    accepted: tuple[Database, PipelineStore, str], tmp_path: Path
+    accepted: tuple[Database, str], tmp_path: Path
 ) -> None:
     """Ensure a document that takes its process down every time becomes ERROR, and its neighbours SUCCESS."""
-    database, _, pipeline_id = accepted
+    database, pipeline_id = accepted
     owners = [f"dead-{number}" for number in range(MOST_ATTEMPTS)]
     for number, owner in enumerate(owners):
         assert claimed(database, owner, gone=owners)[0] == ("d0", number + 1)
@@ -278,13 +279,15 @@ async def test_a_database_that_fails_for_a_moment(tmp_path: Path, monkeypatch: p
         )
 
 
-def test_files_and_documents_in_the_order_in_which_they_came(accepted: tuple[Database, PipelineStore, str]) -> None:
+def test_files_and_documents_in_the_order_in_which_they_came(accepted: tuple[Database, str]) -> None:
     """Ensure a file is not kept waiting by documents that came after it."""
-    database, store, pipeline_id = accepted
+    database, pipeline_id = accepted
     assert claimed(database, "me", gone=[]) == [("d0", 1), ("d1", 1), ("d2", 1)]
-    store.put_files(pipeline_id, [(FileRecord("f", "a.txt", 3, "user_data", None, "", 1), None)]).result()
+    PipelineFileStore(database).put(
+        pipeline_id, [(FileRecord("f", "a.txt", 3, "user_data", None, "", 1), None)]
+    ).result()
     time.sleep(0.01)
-    store.put_documents(pipeline_id, [new("later")]).result()
+    PipelineDocumentStore(database).put(pipeline_id, [new("later")]).result()
     task = IngestionQueue(database, "me", "letters").claim(5.0, gone=[], alive=[]).result()
     assert isinstance(task, FileTask)
     assert task.file.file_id == "f"

@@ -15,25 +15,31 @@ from llama_cloud_ext.local.extract_records import ExtractJobRecord
 from llama_cloud_ext.local.ingestion_queue import IngestionQueue
 from llama_cloud_ext.local.job_table import JobQueue, JobTable
 from llama_cloud_ext.local.jobs import ParseJobRecord
+from llama_cloud_ext.local.pipeline_document_store import PipelineDocumentStore
+from llama_cloud_ext.local.pipeline_file_store import PipelineFileStore
 from llama_cloud_ext.local.pipeline_records import NewDocument
 from llama_cloud_ext.local.pipeline_store import PipelineStore
 
-Ask = Callable[[PipelineStore, IngestionQueue], Future[Any]]
+Ask = Callable[[Database, IngestionQueue], Future[Any]]
 ASKED: dict[str, Ask] = {
     "claim": lambda _, queue: queue.claim(5.0, gone=["a"], alive=["b"]),
     "other owners": lambda _, queue: queue.other_owners(),
     "renewal": lambda _, queue: queue.renew(5.0, []),
     "release": lambda _, queue: queue.release(),
-    "status": lambda store, _: store.counts("p"),
-    "failures": lambda store, _: store.failures("p", 20),
-    "documents": lambda store, _: store.documents("p", file_id=None, direct_only=False, skip=9, limit=9),
-    "direct documents": lambda store, _: store.documents("p", file_id=None, direct_only=True, skip=9, limit=9),
-    "a document": lambda store, _: store.document("p", ["a", "b"]),
-    "document counts": lambda store, _: store.document_counts("p"),
-    "direct counts": lambda store, _: store.document_counts("p", direct_only=True),
-    "a file's counts": lambda store, _: store.document_counts("p", file_id="f"),
-    "files": lambda store, _: store.files("p", offset=9, limit=9),
-    "file counts": lambda store, _: store.file_counts("p"),
+    "status": lambda database, _: PipelineStore(database).counts("p"),
+    "failures": lambda database, _: PipelineStore(database).failures("p", 20),
+    "documents": lambda database, _: PipelineDocumentStore(database).page(
+        "p", file_id=None, direct_only=False, skip=9, limit=9
+    ),
+    "direct documents": lambda database, _: PipelineDocumentStore(database).page(
+        "p", file_id=None, direct_only=True, skip=9, limit=9
+    ),
+    "a document": lambda database, _: PipelineDocumentStore(database).get("p", ["a", "b"]),
+    "document counts": lambda database, _: PipelineDocumentStore(database).counts("p"),
+    "direct counts": lambda database, _: PipelineDocumentStore(database).counts("p", direct_only=True),
+    "a file's counts": lambda database, _: PipelineDocumentStore(database).counts("p", file_id="f"),
+    "files": lambda database, _: PipelineFileStore(database).page("p", offset=9, limit=9),
+    "file counts": lambda database, _: PipelineFileStore(database).counts("p"),
 }
 
 
@@ -78,11 +84,11 @@ def plans(database: Database, ask: Callable[[], Future[Any]]) -> Iterator[tuple[
 def test_indexes_answer(tmp_path: Path, asked: str) -> None:
     """Ensure nothing goes through a whole table, and no page of a list has everything sorted for it."""
     database = Database(tmp_path / "test.sqlite3")
-    store, queue = PipelineStore(database), IngestionQueue(database, "me", "model")
-    made = store.save("a", {}).result()
+    queue = IngestionQueue(database, "me", "model")
+    made = PipelineStore(database).save("a", {}).result()
     assert made is not None
-    store.put_documents(made.id, [NewDocument("d", "Wombats dig.", {}, [], [], None)]).result()
-    for statement, plan in plans(database, lambda: ASKED[asked](store, queue)):
+    PipelineDocumentStore(database).put(made.id, [NewDocument("d", "Wombats dig.", {}, [], [], None)]).result()
+    for statement, plan in plans(database, lambda: ASKED[asked](database, queue)):
         assert "SCAN pipeline" not in plan, (statement, plan)
         assert "FOR ORDER BY" not in plan, (statement, plan)
     database.close()

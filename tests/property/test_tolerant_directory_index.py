@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from llama_cloud_ext import LlamaCloudError
 from llama_cloud_ext.wire.ingestion_jobs import synced_status
 from llama_cloud_ext.wire.models.ingestion_status import FINAL
+from tests.http.scripted import answer
 from tests.http.scripted_directory import ScriptedDirectory, result
 from tests.property.test_tolerant_retrieval import changes, look_at, mutated
 
@@ -42,16 +43,20 @@ RECORD: dict[str, Any] = {
 
 @settings(max_examples=150, deadline=None)
 @given(changes(ANSWER), changes(FILE))
-def test_any_answer_of_a_retrieval_reads(answer: list[Any], file: list[Any]) -> None:
+def test_any_answer_of_a_retrieval_reads(changed: list[Any], file: list[Any]) -> None:
     """Ensure any few mutations of an answer, and of the record of its file, leave nodes that LlamaIndex can use."""
     service = ScriptedDirectory(
         fault=lambda step, request: (
-            mutated(ANSWER, answer) if step == "retrieve" else mutated(FILE, file) if step == "file" else None
+            answer(mutated(ANSWER, changed))
+            if step == "retrieve"
+            else answer(mutated(FILE, file))
+            if step == "file"
+            else None
         )
     )
     nodes = service.retriever(None, id="idx-1").retrieve("x")
     look_at(nodes)
-    if mutated(ANSWER, answer) == ANSWER:
+    if mutated(ANSWER, changed) == ANSWER:
         assert [node.text for node in nodes] == ["Words.", "The last one."]
 
 
@@ -71,7 +76,7 @@ def test_any_record_of_an_index_tells_its_state(where: list[Any]) -> None:
 def test_any_record_that_ends_a_wait_reads(where: list[Any]) -> None:
     """Ensure a wait for an index ends with its record, or with one of this package's errors."""
     service = ScriptedDirectory(
-        fault=lambda step, request: mutated(RECORD, where) if step == "index" else None, unindexed=["a"]
+        fault=lambda step, request: answer(mutated(RECORD, where)) if step == "index" else None, unindexed=["a"]
     )
     if synced_status(mutated(RECORD, where)) not in FINAL:
         return

@@ -373,6 +373,11 @@ def test_answer_without_an_object_is_a_fault(data: Any) -> None:
         assert problems(schema, data) == {"": f"Input should be an object (got {data!r})"}
 
 
+def test_half_an_emoji_does_not_cost_the_result() -> None:
+    """Ensure a text with a surrogate alone, as cut off answers of models have, is read but for that character."""
+    assert read(str, "fine \ud83d") == "fine ?"
+
+
 def test_json_schema_gives_back_what_came() -> None:
     """Ensure without a class the extracted objects are handed out as they are, whatever they hold."""
     schema = DataSchema.of({"type": "object", "properties": {"a": {"type": "string"}}})

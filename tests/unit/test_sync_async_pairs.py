@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from llama_cloud_ext import (
+    ExtractionAgent,
+    ExtractJob,
     LlamaCloudCompositeRetriever,
     LlamaCloudDirectoryIndex,
     LlamaCloudDirectoryRetriever,
     LlamaCloudIndex,
     LlamaCloudRetriever,
+    LlamaExtract,
     LlamaParseReader,
     ParseJob,
     ParseResult,
@@ -21,17 +24,23 @@ from llama_cloud_ext import (
 )
 
 CLASSES = (
+    ExtractionAgent,
+    ExtractJob,
     LlamaCloudCompositeRetriever,
     LlamaCloudDirectoryIndex,
     LlamaCloudDirectoryRetriever,
     LlamaCloudIndex,
     LlamaCloudRetriever,
+    LlamaExtract,
     LlamaParseReader,
     ParseJob,
     ParseResult,
 )
 # As the existing class spells the twin of `add_index`, beside the regular spelling.
 SECOND_SPELLINGS = {"async_add_index"}
+# Asynchronous under a name without an `a`, and alone, as in the existing classes.
+WITHOUT_A_TWIN = {"queue_extraction"}
+UNPAIRED = SECOND_SPELLINGS | WITHOUT_A_TWIN
 
 
 def methods(owner: type) -> dict[str, Any]:
@@ -41,7 +50,7 @@ def methods(owner: type) -> dict[str, Any]:
         for name, member in list(vars(kind).items()):
             function = getattr(member, "fget", None) or getattr(member, "__func__", None) or member
             ours = str(getattr(function, "__module__", "")).startswith("llama_cloud_ext.")
-            if ours and inspect.isroutine(function) and not name.startswith("_") and name not in SECOND_SPELLINGS:
+            if ours and inspect.isroutine(function) and not name.startswith("_") and name not in UNPAIRED:
                 found[name] = function
     return found
 
@@ -64,6 +73,18 @@ NAMES = [f"{owner.__name__}.{name}" for owner, name in PAIRS]
 def test_every_class_has_pairs() -> None:
     """Ensure the pairs below are all that do I/O, so that a new method without a twin is noticed."""
     assert sorted(NAMES) == [
+        "ExtractJob.cancel",
+        "ExtractJob.delete",
+        "ExtractJob.info",
+        "ExtractJob.record",
+        "ExtractJob.result",
+        "ExtractJob.status",
+        "ExtractionAgent.delete_extraction_run",
+        "ExtractionAgent.extract",
+        "ExtractionAgent.get_extraction_job",
+        "ExtractionAgent.get_extraction_run_for_job",
+        "ExtractionAgent.list_extraction_runs",
+        "ExtractionAgent.save",
         "LlamaCloudCompositeRetriever.add_index",
         "LlamaCloudCompositeRetriever.delete",
         "LlamaCloudCompositeRetriever.remove_index",
@@ -119,6 +140,18 @@ def test_every_class_has_pairs() -> None:
         "LlamaCloudIndex.upload_file_from_url",
         "LlamaCloudIndex.upload_files",
         "LlamaCloudIndex.wait_for_completion",
+        "LlamaExtract.cancel",
+        "LlamaExtract.create_agent",
+        "LlamaExtract.delete",
+        "LlamaExtract.delete_agent",
+        "LlamaExtract.extract",
+        "LlamaExtract.generate_schema",
+        "LlamaExtract.get_agent",
+        "LlamaExtract.get_result",
+        "LlamaExtract.list_agents",
+        "LlamaExtract.list_jobs",
+        "LlamaExtract.stream",
+        "LlamaExtract.validate_schema",
         "LlamaParseReader.get_result",
         "LlamaParseReader.job",
         "LlamaParseReader.lazy_load_data",
@@ -187,6 +220,13 @@ def test_the_twins_that_are_functions() -> None:
     assert one == other
     assert inspect.iscoroutinefunction(alist_indexes)
     assert "`list_indexes`" in (alist_indexes.__doc__ or "")
+
+
+def test_what_has_no_twin() -> None:
+    """Ensure the methods that are exempt are asynchronous, and on both classes that have them."""
+    for owner in (LlamaExtract, ExtractionAgent):
+        for name in WITHOUT_A_TWIN:
+            assert is_asynchronous(getattr(owner, name))
 
 
 def test_the_second_spellings() -> None:

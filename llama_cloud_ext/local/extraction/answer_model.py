@@ -60,16 +60,17 @@ def _object(field: Field, name: str) -> type[BaseModel]:
     from pydantic import Field as ModelField
 
     class Base(BaseModel):
-        model_config = ConfigDict(populate_by_name=True, coerce_numbers_to_str=True)
+        model_config = ConfigDict(populate_by_name=True, coerce_numbers_to_str=True, allow_inf_nan=False)
 
     # Names of schemas may be any text, or those of Pydantic's own methods: they become aliases.
+    # Null is taken for an empty list: models answer it for what a document does not list, whatever they are told.
     definitions: dict[str, Any] = {}
     for index, inner in enumerate(field.properties):
         kind = _type(inner, f"{name}{index}")
-        about = inner.description or None
-        definitions[f"field_{index}"] = (
-            (kind, ModelField(default_factory=list, alias=inner.name, description=about))
-            if inner.kind == "array"
-            else (Optional[kind], ModelField(None, alias=inner.name, description=about))  # noqa: UP045 - at run time
+        default: Any = ModelField(
+            **({"default_factory": list} if inner.kind == "array" else {"default": None}),
+            alias=inner.name,
+            description=inner.description or None,
         )
+        definitions[f"field_{index}"] = (Optional[kind], default)  # noqa: UP045 - at run time
     return create_model(name, __base__=Base, **definitions)

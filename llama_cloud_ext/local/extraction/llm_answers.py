@@ -159,6 +159,6 @@ def json_in(text: str) -> Any:
         if start >= 0:
             try:
                 return json.JSONDecoder().raw_decode(candidate[start:])[0]
-            except json.JSONDecodeError as error:
+            except (json.JSONDecodeError, RecursionError) as error:
                 problem = f"the JSON breaks off or is broken ({error})"
     raise ValueError(problem if "{" in text else "there is no JSON object in it")
