@@ -173,6 +173,8 @@ class _InputCreateRecovery(ABC):
 
     made: ClassVar[str]
     """What messages call it."""
+    input_field: ClassVar[str]
+    """What holds the input, in the request as in the records."""
 
     async def __call__(self) -> dict[str, Any] | None:
         """The record, or None when the service shows none after several looks."""
@@ -198,8 +200,8 @@ class _InputCreateRecovery(ABC):
         since = datetime.fromtimestamp(self.started, timezone.utc) - _CLOSE_IN_TIME
         async for record in first(records, _PAGE_SIZE):
             created = _parse_time(record.get("created_at"))
-            # A service that ignores the filter lists everybody's jobs.
-            same_input = record.get("file_input") == self.body["file_input"]
+            # A service that ignores the filter lists everybody's.
+            same_input = record.get(self.input_field) == self.body[self.input_field]
             if (
                 same_input
                 and str(record.get("id")) not in account.claimed
@@ -214,6 +216,7 @@ class ExtractCreateRecovery(_InputCreateRecovery):
     """Finds the extract job of one create request: it has its `file_input`."""
 
     made = "extract job"
+    input_field = "file_input"
 
     async def _find(self) -> dict[str, Any] | None:
         try:
@@ -237,14 +240,12 @@ class BatchCreateRecovery(_InputCreateRecovery):
     """Finds the batch of one create request: it has its `source_directory_id`."""
 
     made = "batch"
+    input_field = "source_directory_id"
 
     async def _find(self) -> dict[str, Any] | None:
         directory_id = self.body["source_directory_id"]
-        records = batches.list_batches(self.connection, source_directory_id=directory_id, page_size=_PAGE_SIZE)
-        # A deployment that does not know the filter lists all.
-        return await self._find_in(
-            record async for record in records if record.get("source_directory_id") == directory_id
-        )
+        listed = batches.list_batches(self.connection, source_directory_id=directory_id, page_size=_PAGE_SIZE)
+        return await self._find_in(listed)
 
     def _is_of_this_request(self, record: dict[str, Any]) -> bool:
         returned = record.get("config")

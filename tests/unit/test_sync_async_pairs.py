@@ -10,6 +10,7 @@ import pytest
 from llama_cloud_ext import (
     ExtractionAgent,
     ExtractJob,
+    LlamaBatchReader,
     LlamaCloudCompositeRetriever,
     LlamaCloudDirectoryIndex,
     LlamaCloudDirectoryRetriever,
@@ -26,6 +27,7 @@ from llama_cloud_ext import (
 CLASSES = (
     ExtractionAgent,
     ExtractJob,
+    LlamaBatchReader,
     LlamaCloudCompositeRetriever,
     LlamaCloudDirectoryIndex,
     LlamaCloudDirectoryRetriever,
