@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         JobDeadlineError,
         JobError,
         JobFailedError,
+        LedgerError,
         LlamaCloudError,
         NotFoundError,
         PartialFailureError,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from llama_cloud_ext.index.index import LlamaCloudIndex
     from llama_cloud_ext.index.listing import alist_indexes, list_indexes
     from llama_cloud_ext.index.retriever import LlamaCloudRetriever
+    from llama_cloud_ext.jobs.ledger_entries import LedgerEntries, LedgerEntry
     from llama_cloud_ext.parse.images import ParseImage
     from llama_cloud_ext.parse.job import ParseJob
     from llama_cloud_ext.parse.job_info import ParseJobInfo
@@ -111,6 +113,8 @@ _HOME = {
     "ExtractResult": "extract.result",
     "ExtractTarget": "extract.legacy_config",
     "ExtractionAgent": "extract.agents",
+    "LedgerEntries": "jobs.ledger_entries",
+    "LedgerEntry": "jobs.ledger_entries",
     "LlamaExtract": "extract.extractor",
     "LlamaExtractMetadata": "extract.node_metadata",
     "LlamaExtractToolSpec": "extract.tools",
@@ -168,6 +172,9 @@ __all__ = [
     "JobDeadlineError",
     "JobError",
     "JobFailedError",
+    "LedgerEntries",
+    "LedgerEntry",
+    "LedgerError",
     "LlamaBatchReader",
     "LlamaCloudCompositeRetriever",
     "LlamaCloudDirectoryIndex",

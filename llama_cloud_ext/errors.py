@@ -25,6 +25,7 @@
     │   ├── EmptyResultError         it succeeded, but no page holds anything
     │   └── ExtractValidationError   it succeeded, but what it found does not fit the model: ``.data``, ``.problems``
     ├── DownloadError                an image, table or PDF of a result could not be fetched whole
+    ├── LedgerError                  the ledger could not be read or written: ``.location``
     └── PartialFailureError          some inputs of a call failed: ``.results`` and ``.failures``
 
 ``str(error)`` is never blank; where the next step is known it stands on a line of its own, after an arrow.
@@ -412,6 +413,28 @@ class DownloadError(LlamaCloudError):
 
     def _compose(self) -> str:
         return f"the download answered {self.status}" if self.status else "the download failed"
+
+
+class LedgerError(LlamaCloudError):
+    """A ledger could not be read, or could not be written before anything was sent.
+
+    What is paid for already is never lost to it: a result that cannot be kept is logged and returned.
+
+    Args:
+        message: What went wrong.
+        location: The ledger's folder or URL.
+        **context: `hint`, `file` and `job_id`.
+    """
+
+    def __init__(self, message: str = "", *, location: str = "", **context: Unpack[Context]) -> None:
+        super().__init__(message, **context)
+        self.location = location
+
+    def _subject(self) -> str | None:
+        return f"ledger {self.location}" if self.location else None
+
+    def _compose(self) -> str:
+        return "the ledger cannot be used"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from llama_cloud_ext.cli import index, jobs
+from llama_cloud_ext.cli import index, jobs, ledger
 from llama_cloud_ext.cli.ask import ask
 from llama_cloud_ext.cli.extract import extract
 from llama_cloud_ext.cli.parse import parse
@@ -27,6 +27,7 @@ app.command()(index.retrieve)
 app.command()(serve)
 app.add_typer(index.app, name="index")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(ledger.app, name="ledger")
 
 
 def _print_version(wanted: bool) -> None:

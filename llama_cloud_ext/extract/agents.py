@@ -260,9 +260,11 @@ class ExtractionAgent:
 
     async def _save(self) -> None:
         connection = connection_for(self._extractor.settings())
-        record = await configurations.update(connection, self.id, parameters=self._parameters())
-        schema = self._schema
-        self._take({**self._record, **record})
+        parameters, schema = self._parameters(), self._schema
+        record = await configurations.update(connection, self.id, parameters=parameters)
+        # A service that answers less than it saved has saved it all the same.
+        said = {name: value for name, value in record.items() if value is not None}
+        self._take({**self._record, "parameters": parameters, **said})
         self._read_into(schema)
 
     def __repr__(self) -> str:

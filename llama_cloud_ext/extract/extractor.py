@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
@@ -21,6 +22,7 @@ from llama_cloud_ext.extract.result import ExtractResult
 from llama_cloud_ext.extract.runner import ExtractRequest, ExtractRunner, Outcome
 from llama_cloud_ext.extract.saved_configurations import configuration_id_of
 from llama_cloud_ext.instrumentation import span
+from llama_cloud_ext.jobs.ledger import ledger_at
 from llama_cloud_ext.jobs.outcomes import OnError, Outcomes
 from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.jobs.state import JobsState
@@ -91,6 +93,11 @@ class LlamaExtract(ConnectionOptions):
         default=None, repr=False, description="Whom the service tells about jobs."
     )
     webhook_configuration_ids: list[str] | None = Field(default=None, description="Saved webhooks to call.")
+
+    ledger: str | PathLike[str] | None = Field(
+        default=None,
+        description="Folder or fsspec URL of a ledger: what was extracted before, here or elsewhere, is taken from it.",
+    )
 
     _state: JobsState = PrivateAttr(default_factory=JobsState)
 
@@ -583,6 +590,7 @@ class LlamaExtract(ConnectionOptions):
             num_workers=self.num_workers,
             job_timeout=self.job_timeout,
             delete_after=self.delete_after,
+            ledger=None if self.ledger is None else ledger_at(self.ledger),
             show_progress=self.show_progress,
         )
 

@@ -11,7 +11,8 @@ from llama_cloud_ext.extract.job_info import ExtractJobInfo
 from llama_cloud_ext.extract.pipeline import ExtractPipeline
 from llama_cloud_ext.extract.result import ExtractResult
 from llama_cloud_ext.jobs.handle import JobHandle
-from llama_cloud_ext.jobs.pipeline import CreatedJob
+from llama_cloud_ext.jobs.ledger import LedgerPlace
+from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
 from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.wire.extract_jobs import EXTRACT_JOBS
 from llama_cloud_ext.wire.io_loop import in_thread, run, run_async
@@ -36,6 +37,7 @@ class ExtractJob(JobHandle[ExtractResult[Any]]):
         job_timeout: The most seconds that `result` waits, or None.
         delete_after: Whether job and upload are deleted once the result has been fetched.
         file_id: The upload to delete with it.
+        place: Its entry in a ledger, where it has one.
 
     Example:
         ```python
@@ -68,8 +70,9 @@ class ExtractJob(JobHandle[ExtractResult[Any]]):
         job_timeout: float | None = None,
         delete_after: bool = False,
         file_id: str | None = None,
+        place: LedgerPlace | None = None,
     ) -> None:
-        super().__init__(job_id, settings=settings, file_id=file_id)
+        super().__init__(job_id, settings=settings, file_id=file_id, place=place)
         self.source = source
         self.schema = schema
         self._job_timeout = job_timeout
@@ -106,7 +109,12 @@ class ExtractJob(JobHandle[ExtractResult[Any]]):
             job_timeout=self._job_timeout,
             delete_after=self._delete_after,
         )
-        record = await pipeline.collect(self._created_job(), file=self.source.path or self.source.name)
+        file = self.source.path or self.source.name
+
+        async def collect(job: CreatedJob, keep: Keep | None) -> dict[str, Any]:
+            return await pipeline.collect(job, file=file, keep=keep)
+
+        record = await self._collected(collect)
         return await in_thread(checked_result, record, self.source, self.schema)
 
     def to_json(self) -> str:
@@ -123,6 +131,7 @@ class ExtractJob(JobHandle[ExtractResult[Any]]):
                 "job_timeout": self._job_timeout,
                 "delete_after": self._delete_after,
                 "file_id": self._file_id,
+                "ledger": self._place_as_json(),
             }
         )
 
@@ -154,6 +163,7 @@ class ExtractJob(JobHandle[ExtractResult[Any]]):
                 job_timeout=data["job_timeout"],
                 delete_after=data["delete_after"],
                 file_id=data["file_id"],
+                place=cls._place_of_json(data.get("ledger")),
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ConfigurationError(

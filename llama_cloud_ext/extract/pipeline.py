@@ -11,9 +11,10 @@ from typing import Any
 
 from llama_cloud_ext.errors import BadRequestError, UnprocessableError
 from llama_cloud_ext.extract.inputs import ExtractSource
-from llama_cloud_ext.jobs.pipeline import CreatedJob, JobPipeline, check_outcome
+from llama_cloud_ext.jobs.pipeline import CreatedJob, JobPipeline, Keep, OnUpload, check_outcome
 from llama_cloud_ext.wire import extract
 from llama_cloud_ext.wire.extract_jobs import EXTRACT_JOBS
+from llama_cloud_ext.wire.job_slots import Slot
 from llama_cloud_ext.wire.parse_jobs import PARSE_JOBS
 from llama_cloud_ext.wire.recovery import ExtractCreateRecovery
 from llama_cloud_ext.wire.sources import Source
@@ -41,20 +42,50 @@ class ExtractPipeline(JobPipeline):
         created = await self.create(source, body)
         return await self.collect(created, file=source.label)
 
-    async def create(self, source: ExtractSource, body: dict[str, Any]) -> CreatedJob:
-        """Create a job in a place among the unfinished ones."""
+    async def create(
+        self,
+        source: ExtractSource,
+        body: dict[str, Any],
+        *,
+        slot: Slot | None = None,
+        on_upload: OnUpload | None = None,
+    ) -> CreatedJob:
+        """Create a job in a place among the unfinished ones, taking one unless it is given.
+
+        `on_upload` is told the id of what was uploaded for it.
+        """
+        slot = slot or await self.turn(source)
+        return await self.placed(lambda: self._create(source, body, on_upload), file=source.label, slot=slot)
+
+    async def turn(self, source: ExtractSource) -> Slot:
+        """Wait for the input, where it is a parse job, and then for a place among the unfinished jobs."""
         if source.parse_job is not None:
             record = await watcher_for(self.connection, PARSE_JOBS).wait(
                 source.parse_job.job_id, timeout=self._job_timeout
             )
             check_outcome(record, product=PARSE_JOBS.product, file=source.label)
-        return await self.placed(lambda: self._create(source, body), file=source.label)
+        return await self.slots.acquire()
 
-    async def _create(self, source: ExtractSource, body: dict[str, Any]) -> CreatedJob:
+    async def recover(
+        self, source: ExtractSource, body: dict[str, Any], file_id: str | None, begun: float
+    ) -> CreatedJob | None:
+        """The job of a create that a process sent, at about that time, and did not live to note."""
+        file_input = file_id or source.file_input
+        if file_input is None:
+            return None  # it did not come further than the upload
+        recovery = ExtractCreateRecovery(
+            self.connection, {**body, "file_input": file_input}, fresh_input=file_id is not None, started=begun
+        )
+        record = await recovery()
+        return None if record is None else CreatedJob(str(record.get("id")), record=record, file_id=file_id)
+
+    async def _create(self, source: ExtractSource, body: dict[str, Any], on_upload: OnUpload | None) -> CreatedJob:
         uploaded = None if source.source is None else await self.upload(source.source)
         body = {**body, "file_input": uploaded or source.file_input}
         recovery = ExtractCreateRecovery(self.connection, body, fresh_input=uploaded is not None)
         try:
+            if uploaded is not None and on_upload is not None:
+                await on_upload(uploaded)
             record = await extract.create(self.connection, body, recover=recovery)
         except BaseException:
             if uploaded is not None and self.delete_after:
@@ -66,16 +97,29 @@ class ExtractPipeline(JobPipeline):
         return created
 
     async def upload(self, source: Source) -> str:
-        """Upload a file. Extract takes no URLs, so that a file behind one is fetched first, without our key."""
-        return await super().upload(await fetched(source, self.connection.settings))
+        """Upload a file."""
+        return await super().upload(await self.fetched(source))
 
-    async def collect(self, created: CreatedJob, *, file: str | None = None) -> dict[str, Any]:
-        """Wait for a job and fetch its result.
+    async def fetched(self, source: Source) -> Source:
+        """What is uploaded: Extract takes no URLs, so that a file behind one is fetched first, without our key."""
+        return await fetched(source, self.connection.settings)
+
+    async def collect(
+        self, created: CreatedJob, *, file: str | None = None, keep: Keep | None = None
+    ) -> dict[str, Any]:
+        """Wait for a job and fetch its result, which `keep` is given before anything is cleared away.
 
         Raises:
             JobError: As for `JobPipeline.collected`.
         """
-        return await self.collected(created, lambda _: self.fetch(created.job_id), file=file)
+
+        async def record(_: dict[str, Any]) -> dict[str, Any]:
+            found = await self.fetch(created.job_id)
+            if keep is not None:
+                await keep(found)
+            return found
+
+        return await self.collected(created, record, file=file)
 
     async def fetch(self, job_id: str) -> dict[str, Any]:
         """A job's record with everything that the service adds to it; without what an older one does not know."""

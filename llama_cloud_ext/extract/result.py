@@ -151,15 +151,13 @@ class ExtractResult(StoredResponse, Generic[T]):
         said = ExtractJobRecord(self.raw).extract_metadata.field_metadata.page_metadata
         if not isinstance(self.extracted, list) or not (said or configuration.get("extraction_target") == "per_page"):
             return [None] * count
-        cited = [
-            next(
-                (field.page for path, field in self.fields.items() if path.startswith(f"[{index}]") and field.page),
-                None,
-            )
-            for index in range(count)
-        ]
+        cited: dict[str, int] = {}
+        for path, field in self.fields.items():
+            place = path.partition("]")[0]
+            if place not in cited and field.page:
+                cited[place] = field.page
         whole = configuration.get("target_pages") is None
-        return [page or (index + 1 if whole else None) for index, page in enumerate(cited)]
+        return [cited.get(f"[{index}", index + 1 if whole else None) for index in range(count)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.raw, self.source, self.schema)

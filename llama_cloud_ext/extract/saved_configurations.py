@@ -27,8 +27,8 @@ async def list_saved(connection: Connection, *, name: str | None = None) -> Asyn
     async for record in configurations.list_configurations(
         connection, product_types=[PRODUCT_TYPE], name=name, latest_only=True
     ):
-        # An older deployment may know no filters.
-        if record.get("product_type") in (None, PRODUCT_TYPE):
+        # An older deployment may know no filters; what has no id cannot be used.
+        if record.get("id") and record.get("product_type") in (None, PRODUCT_TYPE):
             yield record
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any, ClassVar, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from llama_cloud_ext.jobs.pipeline import CreatedJob, cancel
+from llama_cloud_ext.jobs.ledger import LedgerPlace, ledger_at
+from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep, cancel
 from llama_cloud_ext.wire import files
 from llama_cloud_ext.wire.io_loop import run, run_async
 from llama_cloud_ext.wire.product_jobs import ProductJobs
@@ -26,15 +29,19 @@ class JobHandle(ABC, Generic[R]):
         job_id: The job.
         settings: The connection to the service.
         file_id: The upload to delete with it.
+        place: Its entry in a ledger, where it has one.
     """
 
     kind: ClassVar[ProductJobs]
     """The product's jobs."""
 
-    def __init__(self, job_id: str, *, settings: Settings, file_id: str | None = None) -> None:
+    def __init__(
+        self, job_id: str, *, settings: Settings, file_id: str | None = None, place: LedgerPlace | None = None
+    ) -> None:
         self.job_id = job_id
         self._settings = settings
         self._file_id = file_id
+        self._place = place
 
     def record(self) -> dict[str, Any]:
         """The job's record as the service has it now: `id`, `status`, `error_message`, …
@@ -104,6 +111,14 @@ class JobHandle(ABC, Generic[R]):
     @abstractmethod
     async def _result(self) -> R: ...
 
+    async def _collected(
+        self, collect: Callable[[CreatedJob, Keep | None], Awaitable[dict[str, Any]]]
+    ) -> dict[str, Any]:
+        """The service's answer: of the ledger, if it is kept there, or as `collect` fetches it."""
+        if self._place is None:
+            return await collect(self._created_job(), None)
+        return await ledger_at(self._place.location).collected(self._place, self._created_job(), collect)
+
     async def _record(self) -> dict[str, Any]:
         created = self._created_job()
         record = await self.kind.get(connection_for(self._settings), self.job_id)
@@ -127,6 +142,13 @@ class JobHandle(ABC, Generic[R]):
         await self.kind.delete(connection_for(self._settings), self.job_id)
         if self._file_id is not None:
             await files.delete(connection_for(self._settings), self._file_id)
+
+    def _place_as_json(self) -> dict[str, Any] | None:
+        return None if self._place is None else asdict(self._place)
+
+    @staticmethod
+    def _place_of_json(data: Any) -> LedgerPlace | None:
+        return None if data is None else LedgerPlace(data["location"], data["key"], data["about"])
 
     def _created_here(self, created: CreatedJob) -> None:
         """Note that the job was just created here, so that the handle knows its place among the unfinished ones."""

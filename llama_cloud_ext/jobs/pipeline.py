@@ -39,6 +39,12 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+Keep = Callable[[dict[str, Any]], Awaitable[None]]
+"""Keeps an answer of the service, before anything of the job is cleared away."""
+
+OnUpload = Callable[[str], Awaitable[None]]
+"""Is told the id of what was uploaded for one job alone, before the job is created."""
+
 
 @dataclass
 class CreatedJob:

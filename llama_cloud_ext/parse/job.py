@@ -8,7 +8,8 @@ from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.jobs.handle import JobHandle
-from llama_cloud_ext.jobs.pipeline import CreatedJob
+from llama_cloud_ext.jobs.ledger import LedgerPlace
+from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
 from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
 from llama_cloud_ext.parse.result import ParseResult
@@ -33,6 +34,7 @@ class ParseJob(JobHandle[ParseResult]):
         job_timeout: The most seconds that `result` waits, or None.
         delete_after: Whether job and upload are deleted once the result has been fetched.
         file_id: The upload to delete with it.
+        place: Its entry in a ledger, where it has one.
 
     Example:
         ```python
@@ -56,8 +58,9 @@ class ParseJob(JobHandle[ParseResult]):
         job_timeout: float | None = None,
         delete_after: bool = False,
         file_id: str | None = None,
+        place: LedgerPlace | None = None,
     ) -> None:
-        super().__init__(job_id, settings=settings, file_id=file_id)
+        super().__init__(job_id, settings=settings, file_id=file_id, place=place)
         self.source = source
         self._wanted = wanted or Wanted()
         self._job_timeout = job_timeout
@@ -77,7 +80,12 @@ class ParseJob(JobHandle[ParseResult]):
             job_timeout=self._job_timeout,
             delete_after=self._delete_after,
         )
-        response = await pipeline.collect(self._created_job(), self._wanted, file=self.source.path or self.source.name)
+        file = self.source.path or self.source.name
+
+        async def collect(job: CreatedJob, keep: Keep | None) -> dict[str, Any]:
+            return await pipeline.collect(job, self._wanted, file=file, keep=keep)
+
+        response = await self._collected(collect)
         result = ParseResult(response, source=self.source, settings=self._settings)
         result.raise_if_blank()
         return result
@@ -97,6 +105,7 @@ class ParseJob(JobHandle[ParseResult]):
                 "job_timeout": self._job_timeout,
                 "delete_after": self._delete_after,
                 "file_id": self._file_id,
+                "ledger": self._place_as_json(),
             }
         )
 
@@ -126,6 +135,7 @@ class ParseJob(JobHandle[ParseResult]):
                 job_timeout=data["job_timeout"],
                 delete_after=data["delete_after"],
                 file_id=data["file_id"],
+                place=cls._place_of_json(data.get("ledger")),
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ConfigurationError(
@@ -143,6 +153,7 @@ class ParseJob(JobHandle[ParseResult]):
             job_timeout=self._job_timeout,
             delete_after=self._delete_after,
             file_id=self._file_id,
+            place=self._place,
         )
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llama_cloud_ext.errors import BadRequestError, LlamaCloudError, UnprocessableError
-from llama_cloud_ext.jobs.pipeline import CreatedJob, JobPipeline
+from llama_cloud_ext.jobs.pipeline import CreatedJob, JobPipeline, Keep, OnUpload
 from llama_cloud_ext.parse.assets import Assets
 from llama_cloud_ext.wire import parse
 from llama_cloud_ext.wire.io_loop import spawn
@@ -30,6 +30,8 @@ _STRUCTURED = ("markdown", "items")
 _OPTIONAL = frozenset({"usage"})
 # Below the grace that a cancelled caller is given.
 _CANCEL_PATIENCE_SECONDS = 1.5
+# A create that a killed process had sent cannot have been accepted later than this after it began.
+_LONGEST_CREATE = 3600.0
 
 
 @dataclass(frozen=True)
@@ -63,34 +65,53 @@ class ParsePipeline(JobPipeline):
         return await self.collect(created, wanted, file=source.label)
 
     async def create(
-        self, source: Source, body: dict[str, Any], *, file_id: str | None = None, slot: Slot | None = None
+        self,
+        source: Source,
+        body: dict[str, Any],
+        *,
+        file_id: str | None = None,
+        slot: Slot | None = None,
+        tag: str | None = None,
+        on_upload: OnUpload | None = None,
     ) -> CreatedJob:
         """Create a job in a place among the unfinished ones, taking one unless it is given.
 
-        It works on an upload that exists already, if one is named.
+        It works on an upload that exists already, if one is named, and carries the tag, or a new one. `on_upload` is
+        told the id of what was uploaded for it alone.
         """
-        return await self.placed(lambda: self._create(source, body, file_id), file=source.label, slot=slot)
+        tag = tag or new_tag()
+        return await self.placed(
+            lambda: self._create(source, body, file_id, tag, on_upload), file=source.label, slot=slot
+        )
 
-    async def _create(self, source: Source, body: dict[str, Any], file_id: str | None) -> CreatedJob:
+    async def recover(self, tag: str, begun: float) -> CreatedJob | None:
+        """The job of a create that a process sent and did not live to note, at about that time (seconds since 1970)."""
+        record = await ParseCreateRecovery(self.connection, tag, None, started=begun, until=begun + _LONGEST_CREATE)()
+        return None if record is None else CreatedJob(str(record.get("id")), record=record)
+
+    async def _create(
+        self, source: Source, body: dict[str, Any], file_id: str | None, tag: str, on_upload: OnUpload | None
+    ) -> CreatedJob:
         if source.url is not None:
-            return await self._create_job({**body, "source_url": source.url}, source)
+            return await self._create_job({**body, "source_url": source.url}, source, tag)
         if file_id is not None:
-            return await self._create_job({**body, "file_id": file_id}, source)
+            return await self._create_job({**body, "file_id": file_id}, source, tag)
         if not self.delete_after:
-            return await self._create_job(body, source, upload=True)
+            return await self._create_job(body, source, tag, upload=True)
         # One request would do, but its answer does not name the upload, which could then never be deleted.
         file_id = await self.upload(source)
         try:
-            created = await self._create_job({**body, "file_id": file_id}, source)
+            if on_upload is not None:
+                await on_upload(file_id)
+            created = await self._create_job({**body, "file_id": file_id}, source, tag)
         except BaseException:
             await asyncio.shield(self.delete_upload(file_id))
             raise
         created.file_id = file_id
         return created
 
-    async def _create_job(self, body: dict[str, Any], source: Source, *, upload: bool = False) -> CreatedJob:
+    async def _create_job(self, body: dict[str, Any], source: Source, tag: str, *, upload: bool = False) -> CreatedJob:
         """Create one job from a request body, looking up a lost answer before sending it again."""
-        tag = new_tag()
         body = {**body, "user_metadata": {**(body.get("user_metadata") or {}), RECOVERY_KEY: tag}}
         recovery = ParseCreateRecovery(self.connection, tag, source.name)
         try:
@@ -117,8 +138,10 @@ class ParsePipeline(JobPipeline):
         if record is not None:
             await self.delete(CreatedJob(str(record.get("id")), record=record))
 
-    async def collect(self, created: CreatedJob, wanted: Wanted, *, file: str | None = None) -> dict[str, Any]:
-        """Wait for a job and fetch its result.
+    async def collect(
+        self, created: CreatedJob, wanted: Wanted, *, file: str | None = None, keep: Keep | None = None
+    ) -> dict[str, Any]:
+        """Wait for a job and fetch its result, which `keep` is given before anything is cleared away.
 
         Raises:
             JobError: As for `JobPipeline.collected`.
@@ -126,9 +149,11 @@ class ParsePipeline(JobPipeline):
 
         async def response(record: dict[str, Any]) -> dict[str, Any]:
             found = await self.fetch(created.job_id, wanted, tier=record.get("tier"))
-            if not wanted.keep:
-                return found
-            return await Assets(lambda: self.connection, created.job_id, found, file or created.job_id).kept()
+            if wanted.keep:
+                found = await Assets(lambda: self.connection, created.job_id, found, file or created.job_id).kept()
+            if keep is not None:
+                await keep(found)
+            return found
 
         return await self.collected(created, response, file=file)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from llama_index.core.readers.base import BasePydanticReader
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem
 from llama_cloud_ext.instrumentation import span
+from llama_cloud_ext.jobs.ledger import ledger_at
 from llama_cloud_ext.jobs.outcomes import Outcomes
 from llama_cloud_ext.parse.assets import IMAGES, stored_assets
 from llama_cloud_ext.parse.events import parse_event
@@ -73,6 +75,11 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         default=None,
         ge=1,
         description="Parse a document in parts of this many pages, at once and on one upload. For very long documents.",
+    )
+
+    ledger: str | PathLike[str] | None = Field(
+        default=None,
+        description="Folder or fsspec URL of a ledger: what was parsed before, here or elsewhere, is taken from it.",
     )
 
     _state: ReaderState = PrivateAttr(default_factory=ReaderState)
@@ -175,7 +182,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         """
         inputs, single = sort_out(file, extra_info, fs)
         outcomes = self._outcomes(log=True)
-        for outcome in iterate(self._runner().stream, inputs, Wanted((self.resolved_result_type,)), in_order=True):
+        for outcome in iterate(self._runner().stream, inputs, self._wanted_of_documents(), in_order=True):
             if outcomes.take(outcome) and isinstance(outcome, ParseResult):
                 yield from self._documents(outcome)
         outcomes.end(single=single)
@@ -401,11 +408,11 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
             documents = folder.load_data()
             ```
         """
-        run(self._runner().prefetch, sort_out(file, None, fs)[0])
+        run(self._runner().prefetch, sort_out(file, None, fs)[0], self._wanted())
 
     async def aprefetch(self, file: FilesInput, fs: Any = None) -> None:
         """The asynchronous twin of `prefetch`."""
-        await run_async(self._runner().prefetch, sort_out(file, None, fs)[0])
+        await run_async(self._runner().prefetch, sort_out(file, None, fs)[0], self._wanted())
 
     # Towards the I/O loop
 
@@ -418,6 +425,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
             job_timeout=self.job_timeout,
             delete_after=self.delete_after,
             partition_pages=self.partition_pages,
+            ledger=None if self.ledger is None else ledger_at(self.ledger),
             show_progress=self.show_progress,
         )
 
@@ -427,7 +435,14 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         if self.delete_after or self.partition_pages is not None:
             return Wanted(assets=stored_assets(configuration.to_body()), keep=True)
         output = configuration.output_options
-        return Wanted(assets=(IMAGES,) if output is not None and output.images_to_save else ())
+        if output is None or not output.images_to_save:
+            return Wanted()
+        # A ledger outlives what the service keeps.
+        return Wanted(assets=(IMAGES,), keep=self.ledger is not None)
+
+    def _wanted_of_documents(self) -> Wanted:
+        """What Documents are made of; a ledger keeps all of a result, for whoever asks for more next time."""
+        return Wanted((self.resolved_result_type,)) if self.ledger is None else self._wanted()
 
     def _documents(self, result: ParseResult) -> list[Document]:
         # A saved configuration may have chosen the fast tier.
@@ -438,7 +453,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         self, file: FilesInput, extra_info: ExtraInfo, fs: Any
     ) -> tuple[list[Outcome], bool, list[Document]]:
         inputs, single = sort_out(file, extra_info, fs)
-        outcomes = await self._runner().parse(inputs, Wanted((self.resolved_result_type,)))
+        outcomes = await self._runner().parse(inputs, self._wanted_of_documents())
         results = [outcome for outcome in outcomes if isinstance(outcome, ParseResult)]
         documents = await in_thread(lambda: [document for result in results for document in self._documents(result)])
         return outcomes, single, documents

@@ -9,9 +9,11 @@ from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, LlamaCloudError
 from llama_cloud_ext.jobs.files_runner import FilesRunner
+from llama_cloud_ext.jobs.ledger import Ledger, LedgerPlace
 from llama_cloud_ext.jobs.pipeline import CreatedJob
 from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.job import ParseJob
+from llama_cloud_ext.parse.ledgered import LedgeredParsing
 from llama_cloud_ext.parse.partition import parse_in_parts
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
 from llama_cloud_ext.parse.prefetch import Key, ReaderState
@@ -19,7 +21,7 @@ from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.progress import ShowProgress
 from llama_cloud_ext.wire import parse
 from llama_cloud_ext.wire.inputs import Input
-from llama_cloud_ext.wire.io_loop import in_thread
+from llama_cloud_ext.wire.io_loop import in_thread, spawn
 from llama_cloud_ext.wire.models.parse_configuration import ParseConfiguration
 from llama_cloud_ext.wire.paging import first
 from llama_cloud_ext.wire.settings import Settings
@@ -42,6 +44,7 @@ class ParseRunner:
         job_timeout: The most seconds to wait for one job, or None.
         delete_after: Whether uploads and jobs are deleted afterwards.
         partition_pages: Pages a part, or None for one job a file.
+        ledger: What was parsed before, or None.
         show_progress: A bar, a callback, or nothing.
     """
 
@@ -55,6 +58,7 @@ class ParseRunner:
         job_timeout: float | None,
         delete_after: bool,
         partition_pages: int | None,
+        ledger: Ledger | None,
         show_progress: ShowProgress,
     ) -> None:
         self._settings = settings
@@ -65,6 +69,13 @@ class ParseRunner:
         self._job_timeout = job_timeout
         self._delete_after = delete_after
         self._partition_pages = partition_pages
+        self._ledger = ledger
+        if ledger is not None and partition_pages is not None:
+            raise ConfigurationError(
+                "a ledger keeps whole documents, and partition_pages divides them",
+                option="partition_pages",
+                hint="Leave out ledger or partition_pages.",
+            )
         self._files: FilesRunner[Source] = FilesRunner(
             num_workers=num_workers, show_progress=show_progress, title="Parsing"
         )
@@ -81,11 +92,16 @@ class ParseRunner:
         """Create a job for each file, without waiting for any."""
         self._refuse_partition("submit")
         pipeline = self._pipeline()
+        ledgered = self._ledgered(pipeline, wanted)
 
         async def start(source: Source) -> ParseJob:
-            created = await pipeline.create(source, self._body)
+            place = None
+            if ledgered is None:
+                created = await pipeline.create(source, self._body)
+            else:
+                created, place = await ledgered.job(source)
             pipeline.leave(created)
-            return self._handle(created, SourceIdentity.of(source), wanted)
+            return self._handle(created, SourceIdentity.of(source), wanted, place)
 
         return await self._files.start(inputs, start)
 
@@ -106,10 +122,11 @@ class ParseRunner:
         """The versions of every tier."""
         return await parse.versions(connection_for(self._settings))
 
-    async def prefetch(self, inputs: list[Input]) -> None:
+    async def prefetch(self, inputs: list[Input], wanted: Wanted) -> None:
         """Start jobs in the background, for a later call to find."""
         self._refuse_partition("prefetch")
         pipeline = self._pipeline()
+        ledgered = self._ledgered(pipeline, wanted)
 
         async def start(item: Input) -> None:
             try:
@@ -117,13 +134,26 @@ class ParseRunner:
             except LlamaCloudError as error:
                 logger.info("not prefetched, loading it will raise: %s", error)
                 return
-            self._state.prefetch(self._key(source), pipeline, source, self._body)
+            if ledgered is None:
+                self._state.prefetch(self._key(source), pipeline, source, self._body)
+            else:
+                # Whoever loads the file finds it under way in the ledger.
+                spawn(self._prefetched(ledgered, source))
 
         await asyncio.gather(*(start(item) for item in inputs))
 
+    @staticmethod
+    async def _prefetched(ledgered: LedgeredParsing, source: Source) -> None:
+        try:
+            await ledgered.response(source)
+        except LlamaCloudError as error:
+            logger.debug("a prefetched file could not be parsed; whoever loads it will see: %s", error)
+
     def _parse(self, wanted: Wanted) -> Callable[[Source], Awaitable[ParseResult]]:
+        ledgered = self._ledgered(self._pipeline(), wanted)
+
         async def parse(source: Source) -> ParseResult:
-            response = await self._response(source, wanted)
+            response = await (self._response(source, wanted) if ledgered is None else ledgered.response(source))
             return await in_thread(self._result, response, SourceIdentity.of(source))
 
         return parse
@@ -136,6 +166,11 @@ class ParseRunner:
         if self._partition_pages is not None:
             return await parse_in_parts(pipeline, source, self._body, wanted, pages=self._partition_pages)
         return await pipeline.run(source, self._body, wanted)
+
+    def _ledgered(self, pipeline: ParsePipeline, wanted: Wanted) -> LedgeredParsing | None:
+        if self._ledger is None:
+            return None
+        return LedgeredParsing(self._ledger, pipeline, self._body, self._fingerprint, wanted)
 
     def _result(self, response: dict[str, Any], source: SourceIdentity) -> ParseResult:
         result = ParseResult(response, source=source, settings=self._settings)
@@ -150,7 +185,9 @@ class ParseRunner:
             delete_after=self._delete_after,
         )
 
-    def _handle(self, created: CreatedJob, source: SourceIdentity, wanted: Wanted) -> ParseJob:
+    def _handle(
+        self, created: CreatedJob, source: SourceIdentity, wanted: Wanted, place: LedgerPlace | None = None
+    ) -> ParseJob:
         return ParseJob.of(
             created,
             source,
@@ -158,6 +195,7 @@ class ParseRunner:
             wanted=wanted,
             job_timeout=self._job_timeout,
             delete_after=self._delete_after,
+            place=place,
         )
 
     def _key(self, source: Source) -> Key:

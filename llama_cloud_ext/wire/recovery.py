@@ -92,13 +92,18 @@ class ParseCreateRecovery:
     Args:
         connection: Where the create was sent.
         tag: The value under `RECOVERY_KEY` in the request's `user_metadata`.
-        name: The file name, by which the job is recognised where a deployment does not return `user_metadata`.
+        name: The file name, by which the job is recognised where a deployment does not return `user_metadata`; None
+            where only the tag will do, because the job may belong to another process.
+        started: When the create began, seconds since 1970.
+        until: When the job was created at the latest, for a create of long ago; then all jobs of that time are looked
+            through, however many came since.
     """
 
     connection: Connection
     tag: str
-    name: str
+    name: str | None
     started: float = field(default_factory=time.time)
+    until: float | None = None
 
     async def __call__(self) -> dict[str, Any] | None:
         """The job's record, or None when the service shows none after several looks."""
@@ -119,9 +124,15 @@ class ParseCreateRecovery:
     async def _find(self, *, by_our_clock: bool = True) -> dict[str, Any] | None:
         since = datetime.fromtimestamp(self.started, timezone.utc)
         untagged: list[dict[str, Any]] = []
+        newest = None if self.until is None else datetime.fromtimestamp(self.until, timezone.utc) + _CLOCK_TOLERANCE
         # Where one of the clocks is wrong by hours, the job is among the newest all the same.
-        oldest, most = (since - _CLOCK_TOLERANCE, _MOST_JOBS_LOOKED_THROUGH) if by_our_clock else (None, _PAGE_SIZE)
-        records = parse.list_jobs(self.connection, created_at_on_or_after=oldest, page_size=_PAGE_SIZE)
+        most = (_MOST_JOBS_LOOKED_THROUGH if newest is None else None) if by_our_clock else _PAGE_SIZE
+        records = parse.list_jobs(
+            self.connection,
+            created_at_on_or_after=since - _CLOCK_TOLERANCE if by_our_clock else None,
+            created_at_on_or_before=newest if by_our_clock else None,
+            page_size=_PAGE_SIZE,
+        )
         async for record in first(records, most):
             metadata = as_mapping(record.get("user_metadata"))
             if metadata.get(RECOVERY_KEY) == self.tag:
@@ -131,9 +142,7 @@ class ParseCreateRecovery:
                 self._account.tags_echoed = True
             elif not metadata:
                 untagged.append(record)
-        if self._account.tags_echoed:
-            return None
-        return self._recognise(untagged, since)
+        return None if self._account.tags_echoed else self._recognise(untagged, since)
 
     def _recognise(self, untagged: list[dict[str, Any]], since: datetime) -> dict[str, Any] | None:
         """Without echoed tags: the job of this name, created just then, that nobody here has claimed."""
@@ -141,8 +150,11 @@ class ParseCreateRecovery:
         if untagged and not account.warned:
             account.warned = True
             logger.warning(
-                "this deployment does not return user_metadata; lost answers are recognised by file name and time"
+                "this deployment does not return user_metadata; lost answers are recognised by file name and time, "
+                "and jobs of processes that were killed not at all"
             )
+        if self.name is None:
+            return None
         for record in untagged:
             created = _parse_time(record.get("created_at"))
             if (

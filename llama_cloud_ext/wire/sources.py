@@ -17,6 +17,7 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Union
 
 from llama_cloud_ext.errors import SourceError
+from llama_cloud_ext.wire.io_loop import in_thread
 from llama_cloud_ext.wire.source_content import (
     Content,
     InMemory,
@@ -107,6 +108,8 @@ class Source:
         """
         if self.identity.startswith("sha256:"):
             return self.identity.removeprefix("sha256:")
+        if isinstance(self._content, LocalFile):
+            return await in_thread(self._content.sha256)
         digest = hashlib.sha256()
         async with aclosing(self.chunks()) as chunks:
             async for chunk in chunks:

@@ -25,6 +25,7 @@ def test_all_commands_are_there() -> None:
     leaves = {name for name, command in COMMANDS.items() if not getattr(command, "commands", None)}
     words = {"ask", "extract", "parse", "retrieve", "serve"}
     words |= {f"jobs {word}" for word in ("list", "show", "result", "cancel")}
+    words |= {f"ledger {word}" for word in ("list", "show", "verify", "prune")}
     words |= {f"index {word}" for word in ("create", "add", "list", "status", "delete")}
     assert leaves == {f"llama-cloud-ext {word}" for word in words}
 

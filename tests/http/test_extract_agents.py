@@ -179,6 +179,28 @@ def test_changes_are_used_at_once_and_saved_on_demand(asynchronous: bool) -> Non
     assert last_create(service)["configuration_id"] == agent.id
 
 
+@pytest.mark.parametrize("answer", [{}, {"parameters": None}])
+def test_a_service_may_say_nothing_of_what_it_saved(answer: dict[str, Any]) -> None:
+    """Ensure a save whose answer is bare leaves the agent as it was set, and saved."""
+    service = ScriptedExtract()
+    agent = service.extractor().create_agent("bills", SCHEMA)
+    agent.config = {"tier": "agentic_plus"}
+    service.fault = lambda step, request: httpx.Response(200, json=answer) if step == "after update" else None
+    agent.save()
+    assert agent.config.tier == "agentic_plus"
+    agent.extract(b"%PDF-1.7", {"file_name": "a.pdf"})
+    assert service.jobs["ext-1"]["configuration_id"] == agent.id
+
+
+def test_a_configuration_without_an_id_is_none() -> None:
+    """Ensure a record that cannot be referred to is neither listed nor found."""
+    service = ScriptedExtract()
+    service.configurations["?"] = {"name": "bills", "product_type": "extract_v2", "parameters": {}}
+    assert service.extractor().list_agents() == []
+    with pytest.raises(NotFoundError):
+        service.extractor().extract("bills", None, b"%PDF-1.7", {"file_name": "a.pdf"})
+
+
 def test_a_service_may_write_what_it_saved_in_its_own_way() -> None:
     """Ensure an agent stays a reference, and its class its class, when the service normalises the schema."""
 

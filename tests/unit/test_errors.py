@@ -18,6 +18,7 @@ from llama_cloud_ext.errors import (
     JobDeadlineError,
     JobError,
     JobFailedError,
+    LedgerError,
     LlamaCloudError,
     NotFoundError,
     PartialFailureError,
@@ -63,6 +64,8 @@ def facts_for(kind: type[LlamaCloudError]) -> dict[str, Any]:
             facts |= {"data": {"total": "a lot"}, "problems": {"total": "is no number"}}
     elif issubclass(kind, DownloadError):
         facts |= {"url": "https://host/a.png", "status": 500, "transient": False}
+    elif issubclass(kind, LedgerError):
+        facts |= {"location": "s3://bucket/ledger"}
     elif issubclass(kind, PartialFailureError):
         facts = {"hint": "do this", "results": ["ok", FailedItem("a.pdf", ValueError("x"), {"id": "job-1"}, 1)]}
     return facts

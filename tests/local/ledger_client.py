@@ -1,0 +1,37 @@
+"""A process that parses a folder by way of a ledger, for tests that kill it or start several."""
+
+from __future__ import annotations
+
+import functools
+import json
+import multiprocessing
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from llama_cloud_ext import LlamaParseReader
+from llama_cloud_ext.wire import recovery
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload([__name__])
+
+
+def parse_folder(address: str, ledger: str, folder: Path, out: Path, workers: int) -> None:
+    """Parse every file of a folder; writes what came out of it once all of it is there."""
+    # Listings of the simulated service are never late.
+    recovery.look_up_repeatedly = functools.partial(recovery.look_up_repeatedly, pauses=(0.02,))
+    reader = LlamaParseReader(
+        base_url=address, api_key="llx-test", ledger=ledger, num_workers=workers, version="2025-01-01"
+    )
+    (out.parent / f"{out.name}.started").touch()
+    documents = reader.load_data(sorted(folder.iterdir()))
+    said = [[document.id_, document.text, document.metadata] for document in documents]
+    temporary = out.with_suffix(".writing")
+    temporary.write_text(json.dumps(said))
+    temporary.rename(out)
+
+
+def started(address: str, ledger: str, folder: Path, out: Path, *, workers: int = 4) -> BaseProcess:
+    """Start such a process."""
+    process = _CONTEXT.Process(target=parse_folder, args=(address, ledger, folder, out, workers))
+    process.start()
+    return process
