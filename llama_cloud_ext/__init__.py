@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llama_cloud_ext.batch.handle import BatchHandle
+    from llama_cloud_ext.batch.reader import LlamaBatchReader
     from llama_cloud_ext.errors import (
         ApiError,
         AuthenticationError,
@@ -83,6 +85,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "BatchHandle": "batch.handle",
+    "LlamaBatchReader": "batch.reader",
     "RetrieverPipeline": "wire.models.retrieval",
     "ReRankConfig": "wire.models.retrieval",
     "PresetRetrievalParams": "wire.models.retrieval",
@@ -138,6 +142,7 @@ __all__ = [
     "ApiError",
     "AuthenticationError",
     "BadRequestError",
+    "BatchHandle",
     "ChunkMode",
     "Citation",
     "ConfigurationError",
@@ -170,6 +175,7 @@ __all__ = [
     "LedgerEntries",
     "LedgerEntry",
     "LedgerError",
+    "LlamaBatchReader",
     "LlamaCloudCompositeRetriever",
     "LlamaCloudDirectoryIndex",
     "LlamaCloudDirectoryRetriever",

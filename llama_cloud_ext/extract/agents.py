@@ -23,6 +23,7 @@ from llama_cloud_ext.extract.saved_configurations import (
     find_by_name,
     get_by_name,
     list_saved,
+    saved_parameters,
 )
 from llama_cloud_ext.instrumentation import span
 from llama_cloud_ext.wire import configurations
@@ -251,7 +252,7 @@ class ExtractionAgent:
             for name, value in self._saved_parameters().items()
             if name not in ExtractConfiguration.model_fields
         }
-        return {**unknown, **_parameters(self._schema, self._config)}
+        return {**unknown, **saved_parameters(self._schema, self._config)}
 
     def _saved_parameters(self) -> dict[str, Any]:
         saved = as_mapping(self._record.get("parameters"))
@@ -268,10 +269,6 @@ class ExtractionAgent:
 
     def __repr__(self) -> str:
         return f"ExtractionAgent({self.name!r}, id={self.id!r}, schema={self._schema.name})"
-
-
-def _parameters(schema: DataSchema, config: ExtractConfig) -> dict[str, Any]:
-    return {"product_type": PRODUCT_TYPE, **config.to_body(), "data_schema": schema.json_schema}
 
 
 async def create(
@@ -296,7 +293,7 @@ async def create(
             body=existing,
             hint="Use it with get_agent or exist_ok=True, change it with agent.save(), or choose another name.",
         )
-    record = await configurations.upsert(connection, name, _parameters(schema, settled))
+    record = await configurations.upsert(connection, name, saved_parameters(schema, settled))
     return ExtractionAgent(extractor, record, schema)
 
 

@@ -18,7 +18,7 @@ from llama_cloud_ext.wire.job_slots import Slot
 from llama_cloud_ext.wire.parse_jobs import PARSE_JOBS
 from llama_cloud_ext.wire.recovery import ExtractCreateRecovery
 from llama_cloud_ext.wire.sources import Source
-from llama_cloud_ext.wire.url_fetching import fetch_url
+from llama_cloud_ext.wire.url_fetching import fetched
 from llama_cloud_ext.wire.watcher import watcher_for
 
 logger = logging.getLogger(__name__)
@@ -102,12 +102,7 @@ class ExtractPipeline(JobPipeline):
 
     async def fetched(self, source: Source) -> Source:
         """What is uploaded: Extract takes no URLs, so that a file behind one is fetched first, without our key."""
-        if source.url is None:
-            return source
-        settings = self.connection.settings
-        return await fetch_url(
-            source.url, name=source.name, verify=settings.verify, proxy=settings.proxy, timeout=settings.timeout
-        )
+        return await fetched(source, self.connection.settings)
 
     async def collect(
         self, created: CreatedJob, *, file: str | None = None, keep: Keep | None = None

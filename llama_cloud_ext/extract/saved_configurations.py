@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError, NotFoundError
+from llama_cloud_ext.extract.config import ExtractConfig
+from llama_cloud_ext.extract.data_schema import DataSchema
 from llama_cloud_ext.wire import configurations
 from llama_cloud_ext.wire.models.strict import nearest
 from llama_cloud_ext.wire.transport import Connection
@@ -13,6 +15,11 @@ from llama_cloud_ext.wire.transport import Connection
 PRODUCT_TYPE = "extract_v2"
 
 _ID_PREFIX = "cfg-"
+
+
+def saved_parameters(schema: DataSchema, config: ExtractConfig) -> dict[str, Any]:
+    """What is saved of a schema with its settings."""
+    return {"product_type": PRODUCT_TYPE, **config.to_body(), "data_schema": schema.json_schema}
 
 
 async def list_saved(connection: Connection, *, name: str | None = None) -> AsyncIterator[dict[str, Any]]:

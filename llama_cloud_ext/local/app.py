@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 
 from llama_cloud_ext.local import (
     attachments_routes,
+    batches_routes,
     configurations_routes,
     directories_routes,
     directory_files_routes,
@@ -64,6 +65,7 @@ ROUTE_MODULES = (
     indexes_routes,
     index_retrieval_routes,
     attachments_routes,
+    batches_routes,
     projects_routes,
 )
 

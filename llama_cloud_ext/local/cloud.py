@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.local.batch_runner import BatchRunner
+from llama_cloud_ext.local.batch_store import Batches
 from llama_cloud_ext.local.blobs import Blobs
 from llama_cloud_ext.local.configuration_store import ConfigurationStore
 from llama_cloud_ext.local.database import NewerSchemaError
@@ -179,9 +181,12 @@ class LocalCloud:
         self.embedder = Embedder(self._embed_model)
         self.reranker = Reranker(self._reranker)
         self.searcher = Searcher(database, self.embedder, self.reranker)
+        self.batches = Batches(self.store.database)
         self.ingestion = IngestionRunner(
             self.root, self.store, self.blobs, self.embedder, engine=self.engine, tessdata=self.tessdata
         )
+        # Last, as it hands jobs to the others.
+        self.batch_runner = BatchRunner(self)
 
     def close(self) -> None:
         """Stop jobs (they resume at the next start) and close the folder; blocking, harmless when repeated."""
@@ -192,6 +197,7 @@ class LocalCloud:
                 return
             self._closed = True
             if self._opened:
+                self.batch_runner.close()
                 self.runner.close()
                 self.extraction.close()
                 self.ingestion.close()

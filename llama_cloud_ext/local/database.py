@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+from llama_cloud_ext.local.batch_tables import TABLES as BATCH_TABLES
 from llama_cloud_ext.local.directory_records import TABLES as DIRECTORY_TABLES
 from llama_cloud_ext.local.extract_tables import TABLES as EXTRACT_TABLES
 from llama_cloud_ext.local.pipeline_records import TABLES as PIPELINE_TABLES
@@ -60,6 +61,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*PIPELINE_TABLES, *RETRIEVAL_TABLES),
     EXTRACT_TABLES,
     DIRECTORY_TABLES,
+    BATCH_TABLES,
 )
 """The schema, one entry a version; `PRAGMA user_version` counts the entries already applied."""
 

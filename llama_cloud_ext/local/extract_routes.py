@@ -16,15 +16,15 @@ from llama_cloud_ext.local.extract_jobs import NewExtraction
 from llama_cloud_ext.local.extract_records import FILE, ExtractJobRecord
 from llama_cloud_ext.local.extract_validation import check_extract_configuration
 from llama_cloud_ext.local.job_lists import job_page, page_of
-from llama_cloud_ext.local.job_table import COMPLETED, STATUSES
+from llama_cloud_ext.local.job_table import COMPLETED, STATUSES_TO_ASK_FOR
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.results import NOT_DELIVERED
 from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.uploads import receive_body
 from llama_cloud_ext.local.validation import (
+    expansions,
     flag,
     parse_json,
-    split_values,
 )
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ NOT_FOUND = "Extract job not found"
 
 EXPAND_IN_LIST = ("configuration", "extract_metadata")
 EXPAND = (*EXPAND_IN_LIST, "usage")
-
-STATUSES_KNOWN = (*STATUSES, "THROTTLED")
-"""Statuses to filter by; THROTTLED is one of the service's that no job has here."""
 
 NOT_APPLIED = ("advanced_citations", "tier", "version")
 """Options about models of the service, which has others than this machine."""
@@ -60,6 +57,20 @@ async def create_job(request: Request) -> Response:
     check_scope(request)
     cloud = cloud_of(request)
     body = {name: value for name, value in parse_json(await receive_body(request)).items() if value is not None}
+    return json_answer(_job(cloud, await accept_extraction(cloud, body, f"ext-{uuid.uuid4()}")))
+
+
+async def accept_extraction(cloud: LocalCloud, body: dict[str, Any], job_id: str) -> ExtractJobRecord:
+    """Accept a job on a stored file or on what a parse job has parsed.
+
+    Args:
+        cloud: The data folder.
+        body: The request's, without None entries.
+        job_id: The id that the job gets.
+
+    Raises:
+        RequestError: The configuration is refused, or there is no such input.
+    """
     file_input = body.get("file_input")
     if not isinstance(file_input, str) or not file_input:
         raise invalid(["body", "file_input"], "Field required: a file id or a parse job id", body, "missing")
@@ -69,7 +80,7 @@ async def create_job(request: Request) -> Response:
     job = await wait_for(
         cloud.extract_jobs.accept(
             NewExtraction(
-                job_id=f"ext-{uuid.uuid4()}",
+                job_id=job_id,
                 name=document.name,
                 configuration=configuration,
                 configuration_id=body.get("configuration_id"),
@@ -82,17 +93,17 @@ async def create_job(request: Request) -> Response:
     )
     await accepted(cloud, document, job.parse_job_id)
     cloud.extraction.wake()
-    return json_answer(_job(cloud, job))
+    return job
 
 
 async def list_jobs(request: Request) -> Response:
     """GET /api/v2/extract: newest first, by input, configuration, status, ids and creation."""
     check_scope(request)
     query = request.query_params
-    expand = _expand(request, EXPAND_IN_LIST)
+    expand = expansions(request, EXPAND_IN_LIST)
     filters = [(column, [query[name]]) for name, column in _FILTERS.items() if name in query]
     cloud = cloud_of(request)
-    page = await job_page(query, cloud.extract_jobs, STATUSES_KNOWN, filters)
+    page = await job_page(query, cloud.extract_jobs, STATUSES_TO_ASK_FOR, filters)
     tiers = await _parse_tiers(cloud, page.rows)
     return json_answer(page_of([_job(cloud, job, expand, tiers.get(job.parse_job_id)) for job in page.rows], page))
 
@@ -100,7 +111,7 @@ async def list_jobs(request: Request) -> Response:
 async def get_job(request: Request) -> Response:
     """GET /api/v2/extract/{id}: the job with its result, and what `expand` asks for."""
     check_scope(request)
-    expand = _expand(request, EXPAND)
+    expand = expansions(request, EXPAND)
     cloud = cloud_of(request)
     job = await _settling_job(request)
     tiers = await _parse_tiers(cloud, [job])
@@ -160,15 +171,6 @@ def _check_webhooks(body: dict[str, Any]) -> None:
     for name in NOT_DELIVERED:
         if not isinstance(body.get(name, []), list):
             raise invalid(["body", name], "Input should be a valid list", body[name], "list_type")
-
-
-def _expand(request: Request, known: Collection[str]) -> list[str]:
-    values = split_values(request.query_params.getlist("expand"))
-    for index, value in enumerate(values):
-        if value not in known:
-            message = f"Unsupported expand value: {value}. Must be one of: {', '.join(known)}"
-            raise invalid(["query", "expand", index], message, value)
-    return values
 
 
 async def _settling_job(request: Request) -> ExtractJobRecord:

@@ -13,7 +13,7 @@ from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.directories_routes import existing_directory, writable
 from llama_cloud_ext.local.directory_index_sync import SyncState, sync_index, sync_state
 from llama_cloud_ext.local.directory_records import DirectoryIndexRecord
-from llama_cloud_ext.local.parse_versions import TIERS
+from llama_cloud_ext.local.parse_versions import PRESETS
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.uploads import receive_body
@@ -28,7 +28,6 @@ FREQUENCIES = ("manual", "daily", "on_source_change")
 """`daily` is accepted and runs no clock: nothing here outlives the process."""
 TARGETS = ("DEFAULT", "DISABLED")
 ATTACHMENTS = ("screenshots", "items")
-PRESETS = tuple(f"cfg-PARSE_{tier.upper()}" for tier in TIERS)
 IN_PROGRESS = "sync_in_progress"
 
 

@@ -21,6 +21,8 @@ from llama_cloud_ext.local.store import Page, timestamp, where
 
 PENDING, RUNNING, COMPLETED, FAILED, CANCELLED = "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"
 STATUSES = (PENDING, RUNNING, COMPLETED, FAILED, CANCELLED)
+STATUSES_TO_ASK_FOR = (*STATUSES, "THROTTLED")
+"""THROTTLED is one of the service's that nothing has here."""
 UNFINISHED = (PENDING, RUNNING)
 
 

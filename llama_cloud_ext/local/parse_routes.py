@@ -15,7 +15,7 @@ from llama_cloud_ext.local.files_routes import base_url, download_expiry
 from llama_cloud_ext.local.job_lists import job_page, page_of
 from llama_cloud_ext.local.job_table import COMPLETED, STATUSES
 from llama_cloud_ext.local.jobs import ParseJobRecord
-from llama_cloud_ext.local.parse_versions import TIERS, VERSIONS, latest
+from llama_cloud_ext.local.parse_versions import PRESETS, TIERS, VERSIONS, latest
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.results import (
     DOWNLOADS,
@@ -47,8 +47,22 @@ async def create_job(request: Request) -> Response:
     """POST /api/v2/parse: parse a stored file or a URL."""
     check_scope(request)
     cloud = cloud_of(request)
-    configuration = check_configuration(await _with_saved(cloud, parse_json(await receive_body(request))))
-    job_id = new_job_id()
+    job = await accept_parsing(cloud, parse_json(await receive_body(request)), new_job_id())
+    return json_answer(_job(cloud, job))
+
+
+async def accept_parsing(cloud: LocalCloud, body: dict[str, Any], job_id: str) -> ParseJobRecord:
+    """Accept a job on a stored file or a URL.
+
+    Args:
+        cloud: The data folder.
+        body: The request's.
+        job_id: The id that the job gets.
+
+    Raises:
+        RequestError: The configuration is refused, or there is no such file.
+    """
+    configuration = check_configuration(await _with_saved(cloud, body))
     if (file_id := configuration.get("file_id")) is not None:
         record = await wait_for(cloud.store.file(file_id))
         if record is None:
@@ -86,7 +100,7 @@ async def upload_and_parse(request: Request) -> Response:
         await cloud.in_thread(cloud.blobs.keep, incoming, cloud.blobs.source(job_id))
     finally:
         await cloud.in_thread(cloud.blobs.delete, incoming)
-    return await _accept(cloud, job_id, str(upload.file_name), configuration)
+    return json_answer(_job(cloud, await _accept(cloud, job_id, str(upload.file_name), configuration)))
 
 
 async def list_jobs(request: Request) -> Response:
@@ -154,23 +168,26 @@ def new_job_id() -> str:
 
 
 async def _with_saved(cloud: LocalCloud, body: dict[str, Any]) -> dict[str, Any]:
-    """A request with what the saved configuration that it names says about everything it leaves open."""
+    """A request with what the preset or saved configuration that it names says about everything it leaves open."""
     if (config_id := body.get("configuration_id")) is None:
         return body
-    saved = await wait_for(cloud.configurations.get(config_id)) if isinstance(config_id, str) else None
-    if saved is None or saved.product_type != "parse_v2":
-        raise RequestError(403, "Access denied to this parse configuration")
+    options: dict[str, Any] | None = PRESETS.get(str(config_id))
+    if options is None:
+        saved = await wait_for(cloud.configurations.get(config_id)) if isinstance(config_id, str) else None
+        if saved is None or saved.product_type != "parse_v2":
+            raise RequestError(403, "Access denied to this parse configuration")
+        options = saved.options
     given = {name: value for name, value in body.items() if value is not None}
     for name in ("tier", "version"):
         if given.get(name) == "configured":
             del given[name]
-    return {**saved.options, **given}
+    return {**options, **given}
 
 
-async def _accept(cloud: LocalCloud, job_id: str, name: str, configuration: dict[str, Any]) -> Response:
+async def _accept(cloud: LocalCloud, job_id: str, name: str, configuration: dict[str, Any]) -> ParseJobRecord:
     job = await wait_for(cloud.parse_jobs.add(job_id, name, configuration))
     cloud.runner.wake()
-    return json_answer(_job(cloud, job))
+    return job
 
 
 async def _settling_job(request: Request) -> ParseJobRecord:

@@ -128,6 +128,9 @@ VERSIONS: dict[str, tuple[str, ...]] = {
 
 TIERS = tuple(VERSIONS)
 
+PRESETS = {f"cfg-PARSE_{tier.upper()}": {"tier": tier, "version": "latest"} for tier in TIERS}
+"""The configurations that exist without being saved, by their ids."""
+
 
 def latest(tier: str) -> str:
     """What `latest` means for a tier.

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -198,6 +198,24 @@ def split_values(values: Iterable[str]) -> list[str]:
         ['text', 'markdown', 'items']
     """
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
+
+
+def expansions(request: Request, known: Collection[str]) -> list[str]:
+    """The values of `expand`.
+
+    Args:
+        request: The request.
+        known: Those that there are.
+
+    Raises:
+        RequestError: 422 for another one.
+    """
+    values = split_values(request.query_params.getlist("expand"))
+    for index, value in enumerate(values):
+        if value not in known:
+            message = f"Unsupported expand value: {value}. Must be one of: {', '.join(known)}"
+            raise invalid(["query", "expand", index], message, value)
+    return values
 
 
 def number(request: Request, name: str, default: int, *, least: int = 0, most: int = LARGEST_NUMBER) -> int:

@@ -2,8 +2,8 @@
 
 Every parse create carries a tag of its own in `user_metadata`. When the answer does not arrive (a timeout, a reset, a
 5xx after sending), the jobs created since are listed and the tagged one, if there, is taken as the answer. Extract jobs
-have no tags: theirs are recognised by input, configuration and time. Acceptance can surface late, so the look-up is
-repeated with growing pauses before the create is sent again.
+and batches have no tags: they are recognised by input, configuration and time. Acceptance can surface late, so the
+look-up is repeated with growing pauses before the create is sent again.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from pydantic import TypeAdapter, ValidationError
 
 from llama_cloud_ext.errors import BadRequestError, UnprocessableError
-from llama_cloud_ext.wire import extract, files, parse
+from llama_cloud_ext.wire import batches, extract, files, parse
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.models.tolerant import as_mapping
 from llama_cloud_ext.wire.paging import first
@@ -168,13 +169,13 @@ class ParseCreateRecovery:
 
 
 @dataclass
-class ExtractCreateRecovery:
-    """Finds the extract job of one create request whose answer was lost. Pass it as `recover=`.
+class _InputCreateRecovery(ABC):
+    """Finds what one create request, whose answer was lost, has made of its input. Pass it as `recover=`.
 
     Args:
         connection: Where the create was sent.
-        body: The request's body: the job has its `file_input`, and what it says of the configuration.
-        fresh_input: Whether the input was uploaded for this job alone, so that no other job can be on it.
+        body: The request's body: what it made has its input, and what it says of the configuration.
+        fresh_input: Whether the input was made for this request alone, so that nothing else can be on it.
     """
 
     connection: Connection
@@ -182,33 +183,37 @@ class ExtractCreateRecovery:
     fresh_input: bool = False
     started: float = field(default_factory=time.time)
 
+    made: ClassVar[str]
+    """What messages call it."""
+    input_field: ClassVar[str]
+    """What holds the input, in the request as in the records."""
+
     async def __call__(self) -> dict[str, Any] | None:
-        """The job's record, or None when the service shows none after several looks."""
+        """The record, or None when the service shows none after several looks."""
         found = await look_up_repeatedly(self._find)
         if found is not None:
-            logger.info("the answer to a create request was lost; found its extract job %s", found.get("id"))
+            logger.info("the answer to a create request was lost; found its %s %s", self.made, found.get("id"))
         return found
 
     def answered(self, record: dict[str, Any]) -> None:
         """Note the record that the create, or the look-up, ended with."""
         _account_of(self.connection).claim(str(record.get("id")))
 
+    @abstractmethod
     async def _find(self) -> dict[str, Any] | None:
-        try:
-            return await self._find_in(["configuration"])
-        except (BadRequestError, UnprocessableError):
-            return await self._find_in([])  # a deployment that adds nothing to its lists
+        """One look."""
 
-    async def _find_in(self, expand: list[str]) -> dict[str, Any] | None:
+    @abstractmethod
+    def _is_of_this_request(self, record: dict[str, Any]) -> bool:
+        """Whether a record may be this request's: where the service returns what was sent, it is the same."""
+
+    async def _find_in(self, records: AsyncIterator[dict[str, Any]]) -> dict[str, Any] | None:
         account = _account_of(self.connection)
         since = datetime.fromtimestamp(self.started, timezone.utc) - _CLOSE_IN_TIME
-        records = extract.list_jobs(
-            self.connection, file_input=self.body["file_input"], expand=expand, page_size=_PAGE_SIZE
-        )
         async for record in first(records, _PAGE_SIZE):
             created = _parse_time(record.get("created_at"))
-            # A service that ignores the filter lists everybody's jobs.
-            same_input = record.get("file_input") == self.body["file_input"]
+            # A service that ignores the filter lists everybody's.
+            same_input = record.get(self.input_field) == self.body[self.input_field]
             if (
                 same_input
                 and str(record.get("id")) not in account.claimed
@@ -218,13 +223,45 @@ class ExtractCreateRecovery:
                 return record
         return None
 
+
+class ExtractCreateRecovery(_InputCreateRecovery):
+    """Finds the extract job of one create request: it has its `file_input`."""
+
+    made = "extract job"
+    input_field = "file_input"
+
+    async def _find(self) -> dict[str, Any] | None:
+        try:
+            return await self._find_in(self._listed(["configuration"]))
+        except (BadRequestError, UnprocessableError):
+            return await self._find_in(self._listed([]))  # a deployment that adds nothing to its lists
+
+    def _listed(self, expand: list[str]) -> AsyncIterator[dict[str, Any]]:
+        file_input = self.body["file_input"]
+        return extract.list_jobs(self.connection, file_input=file_input, expand=expand, page_size=_PAGE_SIZE)
+
     def _is_of_this_request(self, record: dict[str, Any]) -> bool:
-        """Whether the job may be this request's: where the service returns what was sent, it is the same."""
         for name in ("configuration_id", "configuration"):
             sent, returned = self.body.get(name), record.get(name)
             if sent and returned and not _holds(returned, sent):
                 return False
         return True
+
+
+class BatchCreateRecovery(_InputCreateRecovery):
+    """Finds the batch of one create request: it has its `source_directory_id`."""
+
+    made = "batch"
+    input_field = "source_directory_id"
+
+    async def _find(self) -> dict[str, Any] | None:
+        directory_id = self.body["source_directory_id"]
+        listed = batches.list_batches(self.connection, source_directory_id=directory_id, page_size=_PAGE_SIZE)
+        return await self._find_in(listed)
+
+    def _is_of_this_request(self, record: dict[str, Any]) -> bool:
+        returned = record.get("config")
+        return not returned or _holds(returned, self.body["config"])
 
 
 def _holds(returned: Any, sent: Any) -> bool:

@@ -77,6 +77,23 @@ async def fetch_url(
     return await in_thread(source_of_download, content, name, url)
 
 
+async def fetched(source: Source, settings: Settings) -> Source:
+    """A file that can be uploaded: one behind a URL is fetched, by these settings but without their key; others stay.
+
+    Args:
+        source: The file.
+        settings: Whose proxy, TLS settings and timeout are used.
+
+    Raises:
+        DownloadError: It could not be fetched whole.
+    """
+    if source.url is None:
+        return source
+    return await fetch_url(
+        source.url, name=source.name, verify=settings.verify, proxy=settings.proxy, timeout=settings.timeout
+    )
+
+
 def _nameless_copy(path: Path) -> BinaryIO:
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the source that holds it
     with path.open("rb") as downloaded:

@@ -112,6 +112,17 @@ def test_the_example_of_creating_an_index(
     assert "Indexing completed with status: SUCCESS" in printed
 
 
+def test_the_example_of_a_batch(sdk_python: Path, sdk_source: Path, served_cloud: str, tmp_path: Path) -> None:
+    """Ensure that the example of a batch gets a parse job for each of its two files."""
+    shutil.copytree(sdk_source / "examples" / "example_files", tmp_path / "example_files")
+    folder = shutil.copytree(sdk_source / "examples" / "batches", tmp_path / "batches")
+    example = folder / "batch_end_to_end.py"
+    replace_in(example, {"asyncio.sleep(10)": "asyncio.sleep(0.1)"})
+    printed = run_example(sdk_python, served_cloud, example)
+    assert printed.count("-> parse_v2 pjb-") == 2
+    assert "failed" not in printed
+
+
 def replace_in(path: Path, placeholders: dict[str, str]) -> None:
     """Fill in what an example leaves to its reader."""
     text = path.read_text()

@@ -1,0 +1,144 @@
+"""What a reader's calls do on the I/O loop: files to batches, batches to results, each failure kept to its own file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from llama_cloud_ext.batch.collecting import BatchCollector
+from llama_cloud_ext.batch.handle import BatchHandle, StartedBatch
+from llama_cloud_ext.batch.product_work import ProductWork
+from llama_cloud_ext.batch.starting import BatchStarter
+from llama_cloud_ext.errors import BadRequestError, ConflictError, FailedItem, UnprocessableError
+from llama_cloud_ext.progress import ProgressReport, ShowProgress
+from llama_cloud_ext.wire import batches
+from llama_cloud_ext.wire.batch_jobs import BATCH_JOBS
+from llama_cloud_ext.wire.inputs import Input
+from llama_cloud_ext.wire.models.batch import MOST_FILES
+from llama_cloud_ext.wire.settings import Settings
+from llama_cloud_ext.wire.transport import connection_for
+
+logger = logging.getLogger(__name__)
+
+
+class BatchRunner:
+    """One call of a reader, with the options that it had when the call began.
+
+    Args:
+        settings: The connection.
+        num_workers: Uploads at the same time.
+        job_timeout: The most seconds to wait for a batch, or None.
+        directory_days: Days after which the service may clean up a directory that was left behind.
+        show_progress: A bar, a callback, or nothing.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        num_workers: int,
+        job_timeout: float | None,
+        directory_days: float,
+        show_progress: ShowProgress,
+    ) -> None:
+        self._settings = settings
+        self._num_workers = num_workers
+        self._job_timeout = job_timeout
+        self._directory_days = directory_days
+        self._show_progress = show_progress
+
+    async def run(self, inputs: Sequence[Input], configuration_id: str, work: ProductWork) -> list[Any]:
+        """Do all of it: a result or a FailedItem for each input, in the order of the inputs."""
+        report = ProgressReport(self._show_progress, len(inputs), work.title)
+        collector = self._collector(work, report)
+        starter = self._starter(configuration_id, work)
+        outcomes: dict[int, Any] = {}
+        collected: dict[asyncio.Task[list[Any]], StartedBatch] = {}
+        try:
+            # One batch after the other is filled, while those before are waited for.
+            for portion in _portions(inputs):
+                batch, failures = await starter.start(portion)
+                for failure in failures:
+                    outcomes[failure.index] = failure
+                    await report.finished(failure.source, failed=True)
+                if batch is not None:
+                    collected[asyncio.create_task(collector.collect(batch))] = batch
+            for task, batch in collected.items():
+                for file, outcome in zip(batch.files, await task, strict=True):
+                    outcomes[file.index] = outcome
+        except asyncio.CancelledError:
+            left = [batch.batch_id for task, batch in collected.items() if not task.done()]
+            if left:
+                logger.warning("the batches go on, and can be collected with resume(%s)", left)
+            raise
+        finally:
+            await _ended(collected)
+            report.close()
+        return [outcomes[item.index] for item in inputs]
+
+    async def submit(
+        self, inputs: Sequence[Input], configuration_id: str, work: ProductWork
+    ) -> tuple[BatchHandle, list[FailedItem]]:
+        """Start all batches, without waiting for any; and what failed before its batch was created."""
+        starter = self._starter(configuration_id, work)
+        started: list[StartedBatch] = []
+        failed: list[FailedItem] = []
+        for portion in _portions(inputs):
+            batch, failures = await starter.start(portion)
+            failed += failures
+            if batch is not None:
+                started.append(batch)
+        return BatchHandle(tuple(started)), failed
+
+    async def collect(self, handle: BatchHandle, work: ProductWork) -> list[Any]:
+        """Wait for batches: a result or a FailedItem for each of their files, in their order."""
+        report = ProgressReport(self._show_progress, sum(len(batch.files) for batch in handle.batches), work.title)
+        collector = self._collector(work, report)
+        tasks = {asyncio.create_task(collector.collect(batch)): batch for batch in handle.batches}
+        try:
+            return [outcome for task in tasks for outcome in await task]
+        finally:
+            await _ended(tasks)
+            report.close()
+
+    async def statuses(self, batch_ids: Sequence[str]) -> dict[str, str]:
+        """The status of each batch."""
+        connection = connection_for(self._settings)
+        return {one: str((await batches.get(connection, one)).get("status") or "UNKNOWN") for one in batch_ids}
+
+    async def cancel(self, batch_ids: Sequence[str]) -> None:
+        """Stop batches; those that have ended are left as they are."""
+        connection = connection_for(self._settings)
+        for one in batch_ids:
+            if not BATCH_JOBS.is_terminal(await batches.get(connection, one)):
+                # It may end in between, which a service may take for a reason to refuse.
+                with contextlib.suppress(BadRequestError, ConflictError, UnprocessableError):
+                    await batches.cancel(connection, one)
+
+    def _starter(self, configuration_id: str, work: ProductWork) -> BatchStarter:
+        return BatchStarter(
+            connection_for(self._settings),
+            work.product,
+            configuration_id,
+            at_once=self._num_workers,
+            directory_days=self._directory_days,
+        )
+
+    def _collector(self, work: ProductWork, report: ProgressReport) -> BatchCollector:
+        return BatchCollector(connection_for(self._settings), work, batch_timeout=self._job_timeout, report=report)
+
+
+def _portions(inputs: Sequence[Input]) -> Iterator[Sequence[Input]]:
+    for start in range(0, len(inputs), MOST_FILES):
+        yield inputs[start : start + MOST_FILES]
+
+
+async def _ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Leave nothing running behind."""
+    running = [task for task in tasks if not task.done()]
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)

@@ -1,0 +1,179 @@
+"""Starting a batch: a directory for it alone, the uploads, the batch. Everything here runs on the I/O loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from llama_cloud_ext.batch.handle import BatchFile, StartedBatch
+from llama_cloud_ext.errors import FailedItem, LlamaCloudError, NotFoundError, ServerError, TransportError
+from llama_cloud_ext.ids import stable_id
+from llama_cloud_ext.jobs.pipeline import id_in
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
+from llama_cloud_ext.wire import batches, directories, directory_files
+from llama_cloud_ext.wire.concurrency import concurrently
+from llama_cloud_ext.wire.inputs import Input
+from llama_cloud_ext.wire.models.batch import BatchOptions, BatchProduct
+from llama_cloud_ext.wire.models.directory import DirectoryFileOptions, DirectoryOptions
+from llama_cloud_ext.wire.recovery import BatchCreateRecovery
+from llama_cloud_ext.wire.sources import Source
+from llama_cloud_ext.wire.transport import Connection
+from llama_cloud_ext.wire.url_fetching import fetched
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """A file on its way into the directory."""
+
+    item: Input
+    source: Source
+    unique_id: str
+
+
+@dataclass(frozen=True)
+class BatchStarter:
+    """Starts batches of one product.
+
+    Attributes:
+        connection: Where to.
+        product: What is done with each file.
+        configuration_id: By which saved configuration or preset.
+        at_once: Uploads at the same time.
+        directory_days: Days after which the service may clean up a directory that was left behind.
+    """
+
+    connection: Connection
+    product: BatchProduct
+    configuration_id: str
+    at_once: int
+    directory_days: float
+
+    async def start(self, inputs: Sequence[Input]) -> tuple[StartedBatch | None, list[FailedItem]]:
+        """Start one batch.
+
+        Args:
+            inputs: Its files, at most as many as a batch takes.
+
+        Returns:
+            The batch, or None where nothing could be put into it; and what failed before it was created.
+        """
+        sources = await concurrently(_looked_at, inputs, at_once=self.at_once)
+        failures = [source for source in sources if isinstance(source, FailedItem)]
+        found = [(item, one) for item, one in zip(inputs, sources, strict=True) if isinstance(one, Source)]
+        if not found:
+            return None, failures
+        try:
+            directory_id = await self._directory()
+        except LlamaCloudError as error:
+            return None, [*failures, *(_failed(item, error) for item, _ in found)]
+        try:
+            return await self._fill(directory_id, found, failures)
+        except BaseException as error:
+            if not _may_have_started(error):
+                await asyncio.shield(delete_directory(self.connection, directory_id))
+            raise
+
+    async def _directory(self) -> str:
+        name = f"llama-cloud-ext batch {uuid.uuid4()}"
+        expires_at = datetime.now(timezone.utc) + timedelta(days=self.directory_days)
+        options = DirectoryOptions(name=name, type="ephemeral", expires_at=expires_at)
+        record = await directories.create(self.connection, options)
+        return id_in(record, of="directory", after="creating a directory", file=name)
+
+    async def _fill(
+        self, directory_id: str, found: list[tuple[Input, Source]], failures: list[FailedItem]
+    ) -> tuple[StartedBatch | None, list[FailedItem]]:
+        async def upload(one: _Upload) -> BatchFile | FailedItem:
+            try:
+                return await self._upload(directory_id, one)
+            except LlamaCloudError as error:
+                return _failed(one.item, error)
+
+        uploaded = await concurrently(upload, _with_unique_ids(found), at_once=self.at_once)
+        files = tuple(file for file in uploaded if isinstance(file, BatchFile))
+        failures = [*failures, *(file for file in uploaded if isinstance(file, FailedItem))]
+        if not files:
+            await delete_directory(self.connection, directory_id)
+            return None, failures
+        try:
+            batch_id = await self._create(directory_id)
+        except LlamaCloudError as error:
+            if _may_have_started(error):
+                error.hint = f"The batch may have started: its directory {directory_id} was kept, and expires."
+            else:
+                await delete_directory(self.connection, directory_id)
+            by_index = {item.index: item for item, _ in found}
+            return None, [*failures, *(_failed(by_index[file.index], error) for file in files)]
+        logger.info("created batch %s over %d files in directory %s", batch_id, len(files), directory_id)
+        return StartedBatch(batch_id, directory_id, self.product, files), failures
+
+    async def _upload(self, directory_id: str, one: _Upload) -> BatchFile:
+        identity = SourceIdentity.of(one.source)
+        options = DirectoryFileOptions(
+            display_name=identity.name, unique_id=one.unique_id, metadata=identity.extra_info or None
+        )
+        source = await fetched(one.source, self.connection.settings)
+        record = await directory_files.upload(self.connection, directory_id, source, options)
+        file_id = id_in(record, of="file", after="uploading a file", file=one.source.label)
+        return BatchFile(file_id, identity, one.item.index)
+
+    async def _create(self, directory_id: str) -> str:
+        options = BatchOptions(
+            source_directory_id=directory_id, product=self.product, configuration_id=self.configuration_id
+        )
+        # Nobody else knows of the directory, so that a batch over it is this one.
+        recovery = BatchCreateRecovery(self.connection, options.to_body(), fresh_input=True)
+        record = await batches.create(self.connection, options, recover=recovery)
+        recovery.answered(record)
+        return id_in(record, of="batch", after="creating a batch", file=directory_id)
+
+
+async def delete_directory(connection: Connection, directory_id: str) -> None:
+    """Delete a directory with its files. A failure is logged, not raised: it expires."""
+    try:
+        await directories.delete(connection, directory_id)
+    except NotFoundError:
+        logger.debug("directory %s was deleted already", directory_id)
+    except LlamaCloudError as error:
+        logger.warning("directory %s could not be deleted and stays until it expires: %s", directory_id, error)
+
+
+def unique_id_of(source: SourceIdentity | Source) -> str:
+    """What tells a file from others in its directory, without telling the service where it is."""
+    return stable_id(source.identity)
+
+
+def _with_unique_ids(found: list[tuple[Input, Source]]) -> list[_Upload]:
+    seen: Counter[str] = Counter()
+    uploads = []
+    for item, source in found:
+        unique_id = unique_id_of(source)
+        seen[unique_id] += 1
+        again = f"-{seen[unique_id]}" if seen[unique_id] > 1 else ""
+        uploads.append(_Upload(item, source, unique_id + again))
+    return uploads
+
+
+async def _looked_at(item: Input) -> Source | FailedItem:
+    try:
+        return await item.resolve()
+    except LlamaCloudError as error:
+        return _failed(item, error)
+
+
+def _failed(item: Input, error: LlamaCloudError) -> FailedItem:
+    # A copy, as one error may be the end of many files.
+    return FailedItem(item.label, copy(error).with_context(file=item.label), None, item.index)
+
+
+def _may_have_started(error: BaseException) -> bool:
+    """Whether a create that raised this may have been accepted all the same."""
+    return isinstance(error, TransportError | ServerError)
