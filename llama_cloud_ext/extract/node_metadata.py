@@ -24,8 +24,9 @@ class LlamaExtractMetadata(ConnectionOptions, BaseExtractor):
     """A transformation that extracts fields from the texts of nodes and adds them to the nodes' metadata.
 
     Nodes of one file are read together by default, so that a file costs one extraction and all of its nodes get the
-    same fields. Nodes are of one file if they have the same `file_path`, else the same `file_name`, else the same source
-    document. Values are flat, as vector stores want them: lists and objects become JSON text, nulls are left out.
+    same fields. Nodes are of one file if they have the same `file_path`, else the same `file_name`, else the same
+    source document. Values are flat, as vector stores want them: lists and objects become JSON text, nulls are left
+    out.
 
     Example:
         ```python
