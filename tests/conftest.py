@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.simulated_cloud import SimulatedCloud
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and tests out of garbage collections: with thousands of tests, they are most of what is looked at."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
