@@ -12,7 +12,7 @@ from tests.benchmarks.simulated_cloud import SimulatedCloud
 
 
 def pytest_collection_finish() -> None:
-    """Leave modules and tests out of garbage collections: with thousands of tests, they are most of what is looked at."""
+    """Leave modules and tests out of garbage collections: of thousands of tests, they are most of what is looked at."""
     gc.collect()
     gc.freeze()
 
