@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
-from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.extract.data_schema import DataSchema
 from llama_cloud_ext.extract.job_info import ExtractJobInfo
 from llama_cloud_ext.extract.pipeline import ExtractPipeline
 from llama_cloud_ext.extract.result import ExtractResult
 from llama_cloud_ext.jobs.handle import JobHandle
-from llama_cloud_ext.jobs.ledger import LedgerPlace
 from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
 from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.wire.extract_jobs import EXTRACT_JOBS
@@ -60,30 +58,9 @@ class ExtractJob(JobHandle[ExtractResult[Any]]):
 
     kind = EXTRACT_JOBS
 
-    def __init__(
-        self,
-        job_id: str,
-        *,
-        source: SourceIdentity,
-        settings: Settings,
-        schema: DataSchema | None = None,
-        job_timeout: float | None = None,
-        delete_after: bool = False,
-        file_id: str | None = None,
-        place: LedgerPlace | None = None,
-    ) -> None:
-        super().__init__(job_id, settings=settings, file_id=file_id, place=place)
-        self.source = source
+    def __init__(self, job_id: str, *, schema: DataSchema | None = None, **shared: Any) -> None:
+        super().__init__(job_id, **shared)
         self.schema = schema
-        self._job_timeout = job_timeout
-        self._delete_after = delete_after
-
-    @classmethod
-    def of(cls, created: CreatedJob, source: SourceIdentity, settings: Settings, **options: Any) -> ExtractJob:
-        """The handle of a job that was just created here, which knows its place among the unfinished ones."""
-        job = cls(created.job_id, source=source, settings=settings, file_id=created.file_id, **options)
-        job._created_here(created)
-        return job
 
     @property
     def id(self) -> str:
@@ -119,20 +96,8 @@ class ExtractJob(JobHandle[ExtractResult[Any]]):
 
     def to_json(self) -> str:
         """The handle as JSON text, without the API key and the class."""
-        return json.dumps(
-            {
-                "job_id": self.job_id,
-                "source": self.source.to_dict(),
-                "schema_name": self.schema and self.schema.name,
-                "data_schema": self.schema and self.schema.json_schema,
-                "base_url": self._settings.base_url,
-                "project_id": self._settings.project_id,
-                "organization_id": self._settings.organization_id,
-                "job_timeout": self._job_timeout,
-                "delete_after": self._delete_after,
-                "file_id": self._file_id,
-                "ledger": self._place_as_json(),
-            }
+        return self._as_json(
+            schema_name=self.schema and self.schema.name, data_schema=self.schema and self.schema.json_schema
         )
 
     @classmethod
@@ -147,29 +112,12 @@ class ExtractJob(JobHandle[ExtractResult[Any]]):
         Raises:
             ConfigurationError: The text is no handle, or no API key is to be found.
         """
-        try:
-            data = json.loads(text)
-            schema = DataSchema(data["schema_name"], data["data_schema"]) if data["data_schema"] else None
-            return cls(
-                data["job_id"],
-                source=SourceIdentity.from_dict(data["source"]),
-                settings=settings
-                or Settings.resolve(
-                    base_url=data["base_url"],
-                    project_id=data["project_id"],
-                    organization_id=data["organization_id"],
-                ),
-                schema=schema if data_schema is None else DataSchema.of(data_schema),
-                job_timeout=data["job_timeout"],
-                delete_after=data["delete_after"],
-                file_id=data["file_id"],
-                place=cls._place_of_json(data.get("ledger")),
-            )
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ConfigurationError(
-                f"this is not an extract job as to_json writes it: {type(error).__name__}: {error}",
-                hint="Keep the text of ExtractJob.to_json() unchanged.",
-            ) from error
+
+        def schema(data: Mapping[str, Any]) -> dict[str, Any]:
+            written = DataSchema(data["schema_name"], data["data_schema"]) if data["data_schema"] else None
+            return {"schema": written if data_schema is None else DataSchema.of(data_schema)}
+
+        return cls._of_json(text, settings, schema)
 
     def __repr__(self) -> str:
         schema = f"{self.schema.name} of " if self.schema else ""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
+from typing_extensions import Self
+
+from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.jobs.ledger import LedgerPlace, ledger_at
 from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep, cancel
+from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.wire import files
 from llama_cloud_ext.wire.io_loop import run, run_async
 from llama_cloud_ext.wire.product_jobs import ProductJobs
@@ -27,7 +32,10 @@ class JobHandle(ABC, Generic[R]):
 
     Args:
         job_id: The job.
+        source: The file it works on.
         settings: The connection to the service.
+        job_timeout: The most seconds that `result` waits, or None.
+        delete_after: Whether job and upload are deleted once the result has been fetched.
         file_id: The upload to delete with it.
         place: Its entry in a ledger, where it has one.
     """
@@ -36,12 +44,30 @@ class JobHandle(ABC, Generic[R]):
     """The product's jobs."""
 
     def __init__(
-        self, job_id: str, *, settings: Settings, file_id: str | None = None, place: LedgerPlace | None = None
+        self,
+        job_id: str,
+        *,
+        source: SourceIdentity,
+        settings: Settings,
+        job_timeout: float | None = None,
+        delete_after: bool = False,
+        file_id: str | None = None,
+        place: LedgerPlace | None = None,
     ) -> None:
         self.job_id = job_id
+        self.source = source
         self._settings = settings
+        self._job_timeout = job_timeout
+        self._delete_after = delete_after
         self._file_id = file_id
         self._place = place
+
+    @classmethod
+    def of(cls, created: CreatedJob, source: SourceIdentity, settings: Settings, **options: Any) -> Self:
+        """The handle of a job that was just created here, which knows its place among the unfinished ones."""
+        job = cls(created.job_id, source=source, settings=settings, file_id=created.file_id, **options)
+        _created[job] = created
+        return job
 
     def record(self) -> dict[str, Any]:
         """The job's record as the service has it now: `id`, `status`, `error_message`, …
@@ -143,16 +169,53 @@ class JobHandle(ABC, Generic[R]):
         if self._file_id is not None:
             await files.delete(connection_for(self._settings), self._file_id)
 
-    def _place_as_json(self) -> dict[str, Any] | None:
-        return None if self._place is None else asdict(self._place)
+    def _as_json(self, **more: Any) -> str:
+        """The handle as JSON text, without the API key, with what a product adds."""
+        shared = {
+            "job_id": self.job_id,
+            "source": self.source.to_dict(),
+            "base_url": self._settings.base_url,
+            "project_id": self._settings.project_id,
+            "organization_id": self._settings.organization_id,
+            "job_timeout": self._job_timeout,
+            "delete_after": self._delete_after,
+            "file_id": self._file_id,
+            "ledger": None if self._place is None else asdict(self._place),
+        }
+        return json.dumps(shared | more)
 
-    @staticmethod
-    def _place_of_json(data: Any) -> LedgerPlace | None:
-        return None if data is None else LedgerPlace(data["location"], data["key"], data["about"])
+    @classmethod
+    def _of_json(
+        cls, text: str, settings: Settings | None, more: Callable[[Mapping[str, Any]], dict[str, Any]]
+    ) -> Self:
+        """The handle that `_as_json` wrote; `more` reads the arguments that a product adds.
 
-    def _created_here(self, created: CreatedJob) -> None:
-        """Note that the job was just created here, so that the handle knows its place among the unfinished ones."""
-        _created[self] = created
+        Raises:
+            ConfigurationError: The text is no handle, or no API key is to be found.
+        """
+        try:
+            data = json.loads(text)
+            place = data.get("ledger")
+            return cls(
+                data["job_id"],
+                source=SourceIdentity.from_dict(data["source"]),
+                settings=settings
+                or Settings.resolve(
+                    base_url=data["base_url"],
+                    project_id=data["project_id"],
+                    organization_id=data["organization_id"],
+                ),
+                job_timeout=data["job_timeout"],
+                delete_after=data["delete_after"],
+                file_id=data["file_id"],
+                place=None if place is None else LedgerPlace(place["location"], place["key"], place["about"]),
+                **more(data),
+            )
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ConfigurationError(
+                f"this is not a job of {cls.kind.product} as to_json writes it: {type(error).__name__}: {error}",
+                hint=f"Keep the text of {cls.__name__}.to_json() unchanged.",
+            ) from error
 
     def _created_job(self) -> CreatedJob:
         # In another process the handle is all there is, and the first look is taken at once.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.jobs.handle import JobHandle
-from llama_cloud_ext.jobs.ledger import LedgerPlace
 from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
-from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.wire.job_slots import JobSlots
@@ -48,30 +45,9 @@ class ParseJob(JobHandle[ParseResult]):
 
     kind = PARSE_JOBS
 
-    def __init__(
-        self,
-        job_id: str,
-        *,
-        source: SourceIdentity,
-        settings: Settings,
-        wanted: Wanted | None = None,
-        job_timeout: float | None = None,
-        delete_after: bool = False,
-        file_id: str | None = None,
-        place: LedgerPlace | None = None,
-    ) -> None:
-        super().__init__(job_id, settings=settings, file_id=file_id, place=place)
-        self.source = source
+    def __init__(self, job_id: str, *, wanted: Wanted | None = None, **shared: Any) -> None:
+        super().__init__(job_id, **shared)
         self._wanted = wanted or Wanted()
-        self._job_timeout = job_timeout
-        self._delete_after = delete_after
-
-    @classmethod
-    def of(cls, created: CreatedJob, source: SourceIdentity, settings: Settings, **options: Any) -> ParseJob:
-        """The handle of a job that was just created here, which knows its place among the unfinished ones."""
-        job = cls(created.job_id, source=source, settings=settings, file_id=created.file_id, **options)
-        job._created_here(created)
-        return job
 
     async def _result(self) -> ParseResult:
         pipeline = ParsePipeline(
@@ -92,21 +68,8 @@ class ParseJob(JobHandle[ParseResult]):
 
     def to_json(self) -> str:
         """The handle as JSON text, without the API key."""
-        return json.dumps(
-            {
-                "job_id": self.job_id,
-                "source": self.source.to_dict(),
-                "base_url": self._settings.base_url,
-                "project_id": self._settings.project_id,
-                "organization_id": self._settings.organization_id,
-                "contents": list(self._wanted.contents),
-                "assets": list(self._wanted.assets),
-                "keep": self._wanted.keep,
-                "job_timeout": self._job_timeout,
-                "delete_after": self._delete_after,
-                "file_id": self._file_id,
-                "ledger": self._place_as_json(),
-            }
+        return self._as_json(
+            contents=list(self._wanted.contents), assets=list(self._wanted.assets), keep=self._wanted.keep
         )
 
     @classmethod
@@ -120,28 +83,11 @@ class ParseJob(JobHandle[ParseResult]):
         Raises:
             ConfigurationError: The text is no handle, or no API key is to be found.
         """
-        try:
-            data = json.loads(text)
-            return cls(
-                data["job_id"],
-                source=SourceIdentity.from_dict(data["source"]),
-                settings=settings
-                or Settings.resolve(
-                    base_url=data["base_url"],
-                    project_id=data["project_id"],
-                    organization_id=data["organization_id"],
-                ),
-                wanted=Wanted(tuple(data["contents"]), tuple(data["assets"]), data["keep"]),
-                job_timeout=data["job_timeout"],
-                delete_after=data["delete_after"],
-                file_id=data["file_id"],
-                place=cls._place_of_json(data.get("ledger")),
-            )
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ConfigurationError(
-                f"this is not a parse job as to_json writes it: {type(error).__name__}: {error}",
-                hint="Keep the text of ParseJob.to_json() unchanged.",
-            ) from error
+
+        def wanted(data: Mapping[str, Any]) -> dict[str, Any]:
+            return {"wanted": Wanted(tuple(data["contents"]), tuple(data["assets"]), data["keep"])}
+
+        return cls._of_json(text, settings, wanted)
 
     def connect(self, settings: Settings) -> ParseJob:
         """The same job through another connection, for instance with another API key."""
