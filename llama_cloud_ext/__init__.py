@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llama_cloud_ext.batch.handle import BatchHandle
     from llama_cloud_ext.batch.reader import LlamaBatchReader
+    from llama_cloud_ext.connections import aclose_connections, close_connections
     from llama_cloud_ext.errors import (
         ApiError,
         AuthenticationError,
@@ -85,6 +86,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "aclose_connections": "connections",
+    "close_connections": "connections",
     "BatchHandle": "batch.handle",
     "LlamaBatchReader": "batch.reader",
     "RetrieverPipeline": "wire.models.retrieval",
@@ -214,7 +217,9 @@ __all__ = [
     "TransportError",
     "UnprocessableError",
     "WebhookConfiguration",
+    "aclose_connections",
     "alist_indexes",
+    "close_connections",
     "list_indexes",
 ]
 

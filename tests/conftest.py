@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from llama_cloud_ext import close_connections
 from tests.benchmarks.simulated_cloud import SimulatedCloud
 
 
@@ -34,3 +35,10 @@ def simulated_cloud(_simulated_process: SimulatedCloud) -> SimulatedCloud:
     """A simulated LlamaCloud in a process of its own, empty and without faults; `reset(...)` sets a scenario."""
     _simulated_process.reset()
     return _simulated_process
+
+
+@pytest.fixture(autouse=True)
+def _connections_end_with_the_test() -> Iterator[None]:
+    """Close connections after each test: a `local:` address alone holds a dozen threads and files."""
+    yield
+    close_connections()

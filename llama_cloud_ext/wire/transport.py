@@ -324,3 +324,10 @@ def connection_for(settings: Settings) -> Connection:
         pool = registry.pools.setdefault(settings.account, Pool(settings))
         connection = registry.connections[settings] = Connection(settings, pool)
     return connection
+
+
+async def close_connections() -> None:
+    """Close what the running loop's connections hold open; later requests open it anew, at the rates known by then."""
+    registry = _registries.get((os.getpid(), asyncio.get_running_loop()))
+    if registry is not None:
+        await asyncio.gather(*(pool.client.aclose() for pool in registry.pools.values()))
