@@ -21,6 +21,7 @@ from llama_cloud_ext.errors import (
     LlamaCloudError,
     NotFoundError,
 )
+from llama_cloud_ext.jobs.files_runner import credits_of
 from llama_cloud_ext.jobs.pipeline import check_outcome
 from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.progress import ProgressReport
@@ -106,7 +107,7 @@ class BatchCollector:
         except Exception as error:
             logger.exception("unexpected failure at %s of batch %s", file.label, batch.batch_id)
             return await self._failed(file, error)
-        await self._report.finished(file.label)
+        await self._report.finished(file.label, credits_used=credits_of(outcome))
         return outcome
 
     async def _failed(self, file: BatchFile, error: Exception) -> FailedItem:

@@ -52,7 +52,7 @@ class BatchRunner:
 
     async def run(self, inputs: Sequence[Input], configuration_id: str, work: ProductWork) -> list[Any]:
         """Do all of it: a result or a FailedItem for each input, in the order of the inputs."""
-        report = ProgressReport(self._show_progress, len(inputs), work.title)
+        report = self._report(len(inputs), work)
         collector = self._collector(work, report)
         starter = self._starter(configuration_id, work)
         outcomes: dict[int, Any] = {}
@@ -95,7 +95,7 @@ class BatchRunner:
 
     async def collect(self, handle: BatchHandle, work: ProductWork) -> list[Any]:
         """Wait for batches: a result or a FailedItem for each of their files, in their order."""
-        report = ProgressReport(self._show_progress, sum(len(batch.files) for batch in handle.batches), work.title)
+        report = self._report(sum(len(batch.files) for batch in handle.batches), work)
         collector = self._collector(work, report)
         tasks = {asyncio.create_task(collector.collect(batch)): batch for batch in handle.batches}
         try:
@@ -117,6 +117,10 @@ class BatchRunner:
                 # It may end in between, which a service may take for a reason to refuse.
                 with contextlib.suppress(BadRequestError, ConflictError, UnprocessableError):
                     await batches.cancel(connection, one)
+
+    def _report(self, total: int, work: ProductWork) -> ProgressReport:
+        limiter = connection_for(self._settings).limiter
+        return ProgressReport(self._show_progress, total, work.title, held_up=lambda: limiter.delay)
 
     def _starter(self, configuration_id: str, work: ProductWork) -> BatchStarter:
         return BatchStarter(

@@ -74,7 +74,10 @@ class ExtractRunner:
         self._delete_after = delete_after
         self._ledger = ledger
         self._files: FilesRunner[ExtractSource] = FilesRunner(
-            num_workers=num_workers, show_progress=show_progress, title="Extracting"
+            num_workers=num_workers,
+            show_progress=show_progress,
+            title="Extracting",
+            held_up=lambda: connection_for(settings).limiter.delay,
         )
         self._warned: set[str] = set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from llama_cloud_ext.errors import FailedItem, LlamaCloudError
 from llama_cloud_ext.progress import ProgressReport, ShowProgress
@@ -50,12 +50,21 @@ class FilesRunner(Generic[S]):
         num_workers: The most unfinished jobs.
         show_progress: A bar, a callback, or nothing.
         title: What stands before the bar, such as "Parsing".
+        held_up: Seconds for which requests wait for a rate limit; None where nobody knows.
     """
 
-    def __init__(self, *, num_workers: int, show_progress: ShowProgress, title: str) -> None:
+    def __init__(
+        self,
+        *,
+        num_workers: int,
+        show_progress: ShowProgress,
+        title: str,
+        held_up: Callable[[], float] | None = None,
+    ) -> None:
         self._num_workers = num_workers
         self._show_progress = show_progress
         self._title = title
+        self._held_up = held_up
 
     async def all(self, items: Sequence[Item[S]], work: Callable[[S], Awaitable[T]]) -> list[T | FailedItem]:
         """Work on all inputs; their outcomes in the order of the inputs."""
@@ -99,8 +108,10 @@ class FilesRunner(Generic[S]):
         self, item: Item[S], work: Callable[[S], Awaitable[T]], progress: ProgressReport
     ) -> T | FailedItem:
         outcome = await self._guarded(item, work)
-        failed = isinstance(outcome, FailedItem)
-        await progress.finished(outcome.source if isinstance(outcome, FailedItem) else item.label, failed=failed)
+        if isinstance(outcome, FailedItem):
+            await progress.finished(outcome.source, failed=True)
+        else:
+            await progress.finished(item.label, credits_used=credits_of(outcome))
         return outcome
 
     async def _guarded(self, item: Item[S], work: Callable[[S], Awaitable[T]]) -> T | FailedItem:
@@ -117,4 +128,10 @@ class FilesRunner(Generic[S]):
             return FailedItem(name, error, None, item.index)
 
     def _progress(self, items: Sequence[Item[S]]) -> ProgressReport:
-        return ProgressReport(self._show_progress, len(items), self._title)
+        return ProgressReport(self._show_progress, len(items), self._title, held_up=self._held_up)
+
+
+def credits_of(outcome: Any) -> float | None:
+    """What the job behind a result cost, where the service has counted and told."""
+    credits_used: float | None = getattr(getattr(outcome, "job", None), "credits", None)
+    return credits_used

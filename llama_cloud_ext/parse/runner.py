@@ -77,7 +77,10 @@ class ParseRunner:
                 hint="Leave out ledger or partition_pages.",
             )
         self._files: FilesRunner[Source] = FilesRunner(
-            num_workers=num_workers, show_progress=show_progress, title="Parsing"
+            num_workers=num_workers,
+            show_progress=show_progress,
+            title="Parsing",
+            held_up=lambda: connection_for(settings).limiter.delay,
         )
 
     async def parse(self, inputs: list[Input], wanted: Wanted) -> list[Outcome]:

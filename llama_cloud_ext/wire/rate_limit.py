@@ -73,12 +73,18 @@ class RateLimiter:
         self._pace: float | None = None
         self._pace_at_brake = 0.0
         self._braked_at = float("-inf")
+        self._next_at = float("-inf")
         self._turn = asyncio.Lock()  # first come, first served; a cancelled waiter just leaves the queue
 
     @property
     def pace(self) -> float | None:
         """Requests a second under the brake that 429s put on, or None without one."""
         return self._pace
+
+    @property
+    def delay(self) -> float:
+        """Seconds until the next of those who wait for their turn may pass; 0 if nobody waits."""
+        return max(0.0, self._next_at - self._clock())
 
     async def acquire(self) -> float:
         """Wait for this caller's turn.
@@ -88,6 +94,7 @@ class RateLimiter:
         """
         async with self._turn:
             while (wait := self._wait()) > 0:
+                self._next_at = self._clock() + wait
                 await self._sleep(wait)
             # Nothing is awaited from here on: a turn is either not taken or taken for good.
             now = self._clock()

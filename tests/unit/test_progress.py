@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -28,3 +29,57 @@ def test_a_callback_that_fails_costs_no_results(caplog: pytest.LogCaptureFixture
         run(two_files)
     assert seen == [1, 2]
     assert "progress callback" in caplog.text
+
+
+def test_rate_estimate_and_credits() -> None:
+    """Ensure the rate is that of the last minute, the estimate follows from it, and credits add up where told."""
+    seen: list[Progress] = []
+    now = 1000.0
+
+    async def six_files() -> None:
+        nonlocal now
+        report = ProgressReport(seen.append, 6, "Parsing", clock=lambda: now)
+        for seconds, credits_used in ((0.1, None), (100.0, 3.0), (50.0, 1.5), (50.0, None)):
+            now += seconds
+            await report.finished("a.pdf", credits_used=credits_used)
+        report.close()
+
+    run(six_files)
+    assert [one.rate for one in seen] == [None, pytest.approx(1 / 100), pytest.approx(2 / 150), pytest.approx(2 / 100)]
+    assert [one.credits for one in seen] == [None, 3.0, 4.5, 4.5]
+    assert seen[-1].seconds_left == pytest.approx(100)
+    assert str(seen[-1]) == "4 of 6, 1.2/min, 1 min 40 s left, 4.5 credits"
+
+
+def test_waiting_for_a_rate_limit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ensure a callback hears when requests begin and end to wait, though no file is finished meanwhile."""
+    monkeypatch.setattr("llama_cloud_ext.progress._LOOK_EVERY", 0.01)
+    seen: list[Progress] = []
+    wait = 0.0
+
+    async def one_file() -> None:
+        nonlocal wait
+        report = ProgressReport(seen.append, 1, "Parsing", held_up=lambda: wait)
+        for seconds in (0.0, 41.0, 0.5):
+            wait = seconds
+            await asyncio.sleep(0.05)
+        report.close()
+
+    run(one_file)
+    assert [(one.done, one.held_up) for one in seen] == [(0, 41.0), (0, 0.0)]
+    assert str(seen[0]) == "0 of 1, waiting for the rate limit (41 s)"
+
+
+def test_the_bar_shows_failures_credits_and_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ensure the bar says what a callback would be told."""
+
+    async def two_files() -> None:
+        report = ProgressReport(True, 2, "Parsing", held_up=lambda: 30.0)
+        await report.finished("a.pdf", credits_used=3.0)
+        await report.finished("b.pdf", failed=True)
+        report.close()
+
+    run(two_files)
+    bar = capsys.readouterr().err
+    assert "2/2" in bar
+    assert "failed=1, credits=3, rate limit=waiting 30 s" in bar
