@@ -95,52 +95,31 @@ def duration(seconds: float) -> str:
 ShowProgress = bool | Callable[[Progress], Any]
 
 
-class ProgressReport:
-    """Counts what is finished and tells the user: with a bar, by the callback, or not at all. Lives on the I/O loop.
+class Tally:
+    """Counts what is finished, and says how fast it goes.
 
     Args:
-        show: True for a tqdm bar on stderr, a callable to receive each `Progress`, False for silence.
-        total: How many files or documents the call has; None where it is not known beforehand.
-        title: What stands before the bar.
-        unit: What is counted.
-        held_up: Seconds until the next request may be sent, where requests wait for a rate limit; else 0. None where
-            the call does not know.
+        total: How many files or documents there are; None where it is not known beforehand.
         clock: Monotonic seconds.
+
+    Example:
+        >>> tally = Tally(2)
+        >>> tally.add("a.pdf", credits_used=3.0)
+        >>> str(tally.progress())
+        '1 of 2, 3 credits'
     """
 
-    def __init__(
-        self,
-        show: ShowProgress,
-        total: int | None,
-        title: str,
-        *,
-        unit: str = "file",
-        held_up: Callable[[], float] | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, total: int | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total = total
+        self._clock = clock
         self._done = 0
         self._failed = 0
         self._credits: float | None = None
-        self._total = total
         self._file = ""
-        self._clock = clock
         self._counts = deque([(clock(), 0)])
-        self._callback = show if callable(show) else None
-        self._bar = self._open_bar(title, unit) if show is True else None
-        self._held_up = held_up
-        self._watch: asyncio.Task[None] | None = None
-        if held_up is not None and (self._bar is not None or self._callback is not None):
-            self._watch = asyncio.get_running_loop().create_task(self._watch_the_limit(held_up))
 
-    def _open_bar(self, title: str, unit: str) -> Any:
-        from tqdm.auto import tqdm
-
-        return tqdm(total=self._total, desc=title, unit=unit)
-
-    async def finished(
-        self, file: str, *, failed: bool = False, count: int = 1, credits_used: float | None = None
-    ) -> None:
-        """Note that one more, or `count` more, are finished. The callback runs in a thread of its own.
+    def add(self, file: str, *, failed: bool = False, count: int = 1, credits_used: float | None = None) -> None:
+        """Note that one more, or `count` more, are finished.
 
         Args:
             file: What was finished.
@@ -158,6 +137,70 @@ class ProgressReport:
         # The last count before the window stays: the window begins there.
         while len(self._counts) > 2 and self._counts[1][0] < now - _WINDOW:
             self._counts.popleft()
+
+    def progress(self, *, held_up: float = 0.0) -> Progress:
+        """How far it has come.
+
+        Args:
+            held_up: Seconds for which requests wait for a rate limit.
+        """
+        began, before = self._counts[0]
+        elapsed = self._clock() - began
+        rate = (self._done - before) / elapsed if elapsed >= _LEAST_WINDOW and self._done > before else None
+        return Progress(
+            self._done,
+            self._total,
+            self._failed,
+            self._file,
+            rate=rate,
+            seconds_left=None if rate is None or self._total is None else (self._total - self._done) / rate,
+            credits=self._credits,
+            held_up=held_up if held_up >= _WORTH_SAYING else 0.0,
+        )
+
+
+class ProgressReport:
+    """Counts what is finished and tells the user: with a bar, by the callback, or not at all.
+
+    Args:
+        show: True for a tqdm bar on stderr, a callable to receive each `Progress`, False for silence.
+        total: How many files or documents the call has; None where it is not known beforehand.
+        title: What stands before the bar.
+        unit: What is counted.
+        held_up: Seconds until the next request may be sent, where requests wait for a rate limit; else 0. None where
+            the call does not know. With it, the report is made on the I/O loop.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        show: ShowProgress,
+        total: int | None,
+        title: str,
+        *,
+        unit: str = "file",
+        held_up: Callable[[], float] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tally = Tally(total, clock=clock)
+        self._callback = show if callable(show) else None
+        self._bar = self._open_bar(title, total, unit) if show is True else None
+        self._held_up = held_up
+        self._watch: asyncio.Task[None] | None = None
+        if held_up is not None and (self._bar is not None or self._callback is not None):
+            self._watch = asyncio.get_running_loop().create_task(self._watch_the_limit(held_up))
+
+    @staticmethod
+    def _open_bar(title: str, total: int | None, unit: str) -> Any:
+        from tqdm.auto import tqdm
+
+        return tqdm(total=total, desc=title, unit=unit)
+
+    async def finished(
+        self, file: str, *, failed: bool = False, count: int = 1, credits_used: float | None = None
+    ) -> None:
+        """Note what is finished, as `Tally.add` does, and tell. On the I/O loop; callbacks have their own threads."""
+        self._tally.add(file, failed=failed, count=count, credits_used=credits_used)
         await self._tell(count)
 
     def close(self) -> None:
@@ -167,29 +210,10 @@ class ProgressReport:
         if self._bar is not None:
             self._bar.close()
 
-    @property
-    def now(self) -> Progress:
-        """How far the call has come."""
-        began, before = self._counts[0]
-        elapsed = self._clock() - began
-        rate = (self._done - before) / elapsed if elapsed >= _LEAST_WINDOW and self._done > before else None
-        left = None if rate is None or self._total is None else (self._total - self._done) / rate
-        wait = self._held_up() if self._held_up is not None else 0.0
-        return Progress(
-            self._done,
-            self._total,
-            self._failed,
-            self._file,
-            rate=rate,
-            seconds_left=left,
-            credits=self._credits,
-            held_up=wait if wait >= _WORTH_SAYING else 0.0,
-        )
-
     async def _tell(self, count: int) -> None:
         if self._bar is None and self._callback is None:
             return
-        progress = self.now
+        progress = self._tally.progress(held_up=0.0 if self._held_up is None else self._held_up())
         if self._bar is not None:
             await io_loop.call_user(_advance, self._bar, count, progress)
         if self._callback is not None:

@@ -70,7 +70,7 @@ class BatchCollector:
         else:
             jobs = _jobs_of(record)
             outcomes = await asyncio.gather(*(self._outcome(batch, record, jobs, file) for file in batch.files))
-        kept = [one for one in outcomes if isinstance(one, FailedItem) and not _is_final(one.error)]
+        kept = [one for one in outcomes if isinstance(one, FailedItem) and not is_final(one.error)]
         for failure in kept:
             if isinstance(failure.error, LlamaCloudError):
                 failure.error.hint = (
@@ -145,8 +145,8 @@ def _job_id(record: dict[str, Any], result: dict[str, Any] | None, file: BatchFi
     )
 
 
-def _is_final(error: Exception) -> bool:
-    """Whether asking again would end in the same way."""
+def is_final(error: Exception) -> bool:
+    """Whether asking again for what raised this would end in the same way."""
     return isinstance(error, JobError | NotFoundError) and not isinstance(error, JobDeadlineError)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from llama_cloud_ext.cli import index, jobs, ledger
 from llama_cloud_ext.cli.ask import ask
+from llama_cloud_ext.cli.batch import batch
 from llama_cloud_ext.cli.extract import extract
 from llama_cloud_ext.cli.parse import parse
 from llama_cloud_ext.cli.serve import serve
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command()(ask)
 app.command()(parse)
 app.command()(extract)
+app.command()(batch)
 app.command()(index.retrieve)
 app.command()(serve)
 app.add_typer(index.app, name="index")

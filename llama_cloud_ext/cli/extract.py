@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llama_cloud_ext.cli.displays import display_for
 from llama_cloud_ext.cli.inputs import Input, expand
 from llama_cloud_ext.cli.many_files import work_on_all
 from llama_cloud_ext.cli.outputs import FileWriter, Sink, StandardOutput
-from llama_cloud_ext.cli.service import LocalFolder, attribute, connection, exit_codes
+from llama_cloud_ext.cli.service import LedgerLocation, LocalFolder, attribute, connection, exit_codes, ledger_of
 from llama_cloud_ext.errors import ConfigurationError, FailedItem
 
 if TYPE_CHECKING:
@@ -38,9 +41,15 @@ def extract(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Write FILE.json for each file into DIR and print the paths."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Write FILE.json for each file into DIR and print the paths. "
+            "The same command given again goes on where it was ended.",
+        ),
     ] = None,
     local: LocalFolder = None,
+    ledger: LedgerLocation = None,
     tier: Annotated[
         str | None,
         typer.Option("--tier", help="cost_effective, agentic, agentic_plus or turbo.  [default: the service's]"),
@@ -61,11 +70,13 @@ def extract(
     """
     with exit_codes():
         from llama_cloud_ext.extract.extractor import LlamaExtract
+        from llama_cloud_ext.wire.io_loop import run_async
+        from llama_cloud_ext.wire.transport import held_up
 
         config = {"tier": tier, "target_pages": target_pages, "cite_sources": cite or None}
         config["confidence_scores"] = confidence or None
-        wanted = _schema(schema)
-        extractor = LlamaExtract(**connection(local), on_error="skip")
+        wanted = named_schema(schema)
+        extractor = LlamaExtract(**connection(local), on_error="skip", ledger=ledger_of(ledger, out))
         inputs = expand(files, leave_out=[folder for folder in (out, local) if folder is not None])
 
         async def work(given: Input) -> ExtractResult[Any] | FailedItem:
@@ -73,17 +84,31 @@ def extract(
             result: ExtractResult[Any] | FailedItem = await extractor.aextract(wanted, config, given.file, info)
             return result
 
-        def line(index: int, result: ExtractResult[Any]) -> str:
-            return json.dumps(_record(inputs[index].label, result), ensure_ascii=False, default=str)
-
+        line = json_line(inputs)
         sink: Sink[ExtractResult[Any]] = StandardOutput(line) if out is None else FileWriter(out, inputs, ".json", line)
-        failed = asyncio.run(work_on_all(inputs, work, sink, _summary, quiet=quiet))
+        failed = asyncio.run(
+            work_on_all(
+                inputs,
+                work,
+                sink,
+                _summary,
+                display=display_for(len(inputs), quiet=quiet, prints_results=out is None),
+                held_up=partial(run_async, held_up, extractor.settings()),
+            )
+        )
     if failed:
         raise typer.Exit(1)
 
 
-def _schema(place: str) -> Any:
-    """The schema that a command line names."""
+def named_schema(place: str) -> Any:
+    """The schema that a command line names.
+
+    Args:
+        place: "package.module:Class", or the path of a JSON file.
+
+    Raises:
+        ConfigurationError: There is no such class, or the file cannot be read.
+    """
     hint = "Name a Pydantic class as package.module:Class, or a file.json."
     if not place.casefold().endswith(".json"):
         return attribute(place, "schema", hint=hint)
@@ -91,6 +116,15 @@ def _schema(place: str) -> Any:
         return json.loads(Path(place).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{place} cannot be read as JSON: {error}", option="schema", hint=hint) from error
+
+
+def json_line(inputs: Sequence[Input]) -> Callable[[int, ExtractResult[Any]], str]:
+    """What writes the result of the input with an index as one line of JSON.
+
+    Args:
+        inputs: The files of the command line.
+    """
+    return lambda index, result: json.dumps(_record(inputs[index].label, result), ensure_ascii=False, default=str)
 
 
 def _record(file: str, result: ExtractResult[Any]) -> dict[str, Any]:

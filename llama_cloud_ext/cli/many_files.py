@@ -1,18 +1,26 @@
-"""Work on all files of a command line at once: results handed on as they come, failures counted and named."""
+"""Work on all files of a command line, several at once: results handed on as they come, failures counted and named."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import typer
 
+from llama_cloud_ext.cli.displays import Display
 from llama_cloud_ext.cli.inputs import Input
 from llama_cloud_ext.cli.outputs import Sink
 from llama_cloud_ext.errors import FailedItem, LlamaCloudError
+from llama_cloud_ext.jobs.files_runner import credits_of
 
 R = TypeVar("R")
+
+_AT_ONCE = 64
+"""Files under way: more than jobs may run, so that none waits for a file to be read, and few enough for any memory."""
+
+_LOOK_EVERY = 1.0
 
 
 async def work_on_all(
@@ -21,34 +29,49 @@ async def work_on_all(
     sink: Sink[R],
     summary: Callable[[R], str],
     *,
-    quiet: bool,
+    display: Display,
+    held_up: Callable[[], Awaitable[float]],
 ) -> int:
-    """Work on all inputs at once and hand each result on as soon as it is there.
+    """Work on all inputs and hand each result on as soon as it is there.
 
     Args:
         inputs: The files.
         work: What is done with one; its failure is a FailedItem.
         sink: Where results go.
         summary: What the progress on standard error says of a result.
-        quiet: Whether there is no progress.
+        display: The progress.
+        held_up: Tells for how many seconds requests wait for a rate limit.
 
     Returns:
         The number of files that failed.
     """
-    failed = done = 0
-    async for index, outcome in _outcomes(inputs, work):
-        done += 1
-        label = inputs[index].label
-        if isinstance(outcome, FailedItem):
-            problem: Exception | None = outcome.error
-        else:
-            problem = _hand_over(outcome, index, sink)
-            if problem is None and not quiet:
-                typer.echo(f"[{done}/{len(inputs)}] {label}: {summary(outcome)}", err=True)
-        if problem is not None:
-            failed += 1
-            sink.skip(index)
-            typer.echo(f"error: {FailedItem(label, problem)}", err=True)
+
+    async def watch_the_limit() -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            display.held_up(await held_up())
+
+    async def shown(given: Input) -> R | FailedItem:
+        display.started(given.label)
+        return await work(given)
+
+    failed = 0
+    watch = asyncio.create_task(watch_the_limit())
+    try:
+        async for index, outcome in _outcomes(inputs, shown):
+            label = inputs[index].label
+            problem = outcome.error if isinstance(outcome, FailedItem) else _hand_over(outcome, index, sink)
+            if problem is not None:
+                failed += 1
+                sink.skip(index)
+                display.failed(label, str(FailedItem(label, problem)))
+            elif not isinstance(outcome, FailedItem):
+                display.finished(label, summary(outcome), credits_used=credits_of(outcome))
+    finally:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+        display.close()
     if failed and len(inputs) > 1:
         typer.echo(f"{failed} of {len(inputs)} files failed", err=True)
     return failed
@@ -68,13 +91,18 @@ def _hand_over(result: Any, index: int, sink: Sink[Any]) -> Exception | None:
 async def _outcomes(
     inputs: Sequence[Input], work: Callable[[Input], Awaitable[R | FailedItem]]
 ) -> AsyncIterator[tuple[int, R | FailedItem]]:
-    async def one(index: int) -> tuple[int, R | FailedItem]:
-        return index, await work(inputs[index])
-
-    tasks = [asyncio.create_task(one(index)) for index in range(len(inputs))]
+    """Each outcome as soon as it is there, with the index of its input."""
+    waiting = iter(range(len(inputs)))
+    running: dict[asyncio.Task[R | FailedItem], int] = {}
     try:
-        for next_one in asyncio.as_completed(tasks):
-            yield await next_one
+        while True:
+            while len(running) < _AT_ONCE and (index := next(waiting, None)) is not None:
+                running[asyncio.ensure_future(work(inputs[index]))] = index
+            if not running:
+                return
+            finished, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in sorted(finished, key=running.__getitem__):
+                yield running.pop(task), task.result()
     finally:
-        for task in tasks:
+        for task in running:
             task.cancel()

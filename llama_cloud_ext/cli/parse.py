@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llama_cloud_ext.cli.displays import display_for
 from llama_cloud_ext.cli.inputs import Input, expand
 from llama_cloud_ext.cli.many_files import work_on_all
 from llama_cloud_ext.cli.outputs import Format, parse_sink
-from llama_cloud_ext.cli.service import LocalFolder, exit_codes, reader
+from llama_cloud_ext.cli.service import LedgerLocation, LocalFolder, exit_codes, ledger_of, reader
 from llama_cloud_ext.errors import FailedItem
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def parse(
         bool, typer.Option("--images", help="Download page screenshots and embedded images too. Needs --out.")
     ] = False,
     local: LocalFolder = None,
+    ledger: LedgerLocation = None,
     tier: Annotated[
         str | None,
         typer.Option("--tier", help="fast (text only), cost_effective, agentic or agentic_plus.  [default: agentic]"),
@@ -55,27 +58,41 @@ def parse(
     """Parse FILES and print their content.
 
     Results are printed in the order of FILES, JSON as one line a file. Exit code 1 when any file failed; the others'
-    results are there all the same.
+    results are there all the same. With --out, the same command given again goes on where it was ended.
     """
     with exit_codes():
+        from llama_cloud_ext.wire.io_loop import run_async
+        from llama_cloud_ext.wire.source_locations import is_web_url
+        from llama_cloud_ext.wire.transport import held_up
+
         form = form or (Format.TEXT if tier == "fast" else Format.MARKDOWN)
-        parser = reader(
-            local,
-            tier=tier,
-            target_pages=target_pages,
-            images=["screenshot", "embedded"] if images else None,
-            on_error="skip",
-            result_type={Format.MARKDOWN: "markdown", Format.TEXT: "text"}.get(form),
-        )
+        options = {
+            "tier": tier,
+            "target_pages": target_pages,
+            "images": ["screenshot", "embedded"] if images else None,
+            "on_error": "skip",
+            "result_type": {Format.MARKDOWN: "markdown", Format.TEXT: "text"}.get(form),
+        }
+        parser = reader(local, ledger=ledger_of(ledger, out), **options)
+        # A ledger knows files by their content, which is not at hand for what the service fetches by itself.
+        fetching = parser if ledger or parser.ledger is None else reader(local, **options)
         inputs = expand(files, leave_out=[folder for folder in (out, local) if folder is not None])
         sink = parse_sink(inputs, form, out, tables=tables, images=images)
 
         async def work(given: Input) -> ParseResult | FailedItem:
-            result: ParseResult | FailedItem = await parser.aparse(given.file)
+            by = fetching if isinstance(given.file, str) and is_web_url(given.file) else parser
+            result: ParseResult | FailedItem = await by.aparse(given.file)
             return result
 
         failed = asyncio.run(
-            work_on_all(inputs, work, sink, lambda result: f"{len(result.pages)} page(s)", quiet=quiet)
+            work_on_all(
+                inputs,
+                work,
+                sink,
+                lambda result: f"{len(result.pages)} page(s)",
+                display=display_for(len(inputs), quiet=quiet, prints_results=out is None),
+                held_up=partial(run_async, held_up, parser.settings()),
+            )
         )
     if failed:
         raise typer.Exit(1)

@@ -25,6 +25,32 @@ LocalFolder = Annotated[
     ),
 ]
 
+LedgerLocation = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger",
+        metavar="LEDGER",
+        help="Keep what is begun and done in this folder or fsspec URL: the same command, given again, pays for "
+        "nothing twice and goes on where it was ended. 'none' for no ledger.  "
+        "[default: DIR/.llama-ledger with --out DIR]",
+    ),
+]
+
+
+def ledger_of(location: str | None, out: Path | None) -> str | None:
+    """The ledger of a command.
+
+    Args:
+        location: What `--ledger` says.
+        out: The folder of `--out`.
+
+    Returns:
+        Its folder or URL, or None for none.
+    """
+    if location is not None:
+        return None if location == "none" else location
+    return None if out is None else str(out / ".llama-ledger")
+
 
 @contextmanager
 def exit_codes() -> Iterator[None]:

@@ -326,6 +326,11 @@ def connection_for(settings: Settings) -> Connection:
     return connection
 
 
+async def held_up(settings: Settings) -> float:
+    """Seconds for which requests with some settings wait for a rate limit; 0 if none waits."""
+    return connection_for(settings).limiter.delay
+
+
 async def close_connections() -> None:
     """Close what the running loop's connections hold open; later requests open it anew, at the rates known by then."""
     registry = _registries.get((os.getpid(), asyncio.get_running_loop()))
