@@ -9,9 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llama_cloud_ext.batch.batches import LlamaCloudBatches
     from llama_cloud_ext.batch.handle import BatchHandle
     from llama_cloud_ext.batch.reader import LlamaBatchReader
+    from llama_cloud_ext.batch.records import Batch, BatchResult
     from llama_cloud_ext.connections import aclose_connections, close_connections
+    from llama_cloud_ext.directories.directories import LlamaCloudDirectories
+    from llama_cloud_ext.directories.records import Directory, DirectoryFile
     from llama_cloud_ext.errors import (
         ApiError,
         AuthenticationError,
@@ -55,7 +59,6 @@ if TYPE_CHECKING:
     from llama_cloud_ext.extract.tools import LlamaExtractToolSpec
     from llama_cloud_ext.index.composite_retriever import LlamaCloudCompositeRetriever
     from llama_cloud_ext.index.directory_answers import FileAttachment, FoundFile, GrepMatch
-    from llama_cloud_ext.index.directory_files import DirectoryFile
     from llama_cloud_ext.index.directory_index import LlamaCloudDirectoryIndex
     from llama_cloud_ext.index.directory_retriever import LlamaCloudDirectoryRetriever
     from llama_cloud_ext.index.files import IndexFile
@@ -88,7 +91,10 @@ __version__ = "0.1.0"
 _HOME = {
     "aclose_connections": "connections",
     "close_connections": "connections",
+    "Batch": "batch.records",
     "BatchHandle": "batch.handle",
+    "BatchResult": "batch.records",
+    "LlamaCloudBatches": "batch.batches",
     "LlamaBatchReader": "batch.reader",
     "RetrieverPipeline": "wire.models.retrieval",
     "ReRankConfig": "wire.models.retrieval",
@@ -99,7 +105,9 @@ _HOME = {
     "LlamaCloudIndex": "index.index",
     "FolderRefresh": "index.folder_refresh",
     "IndexFile": "index.files",
-    "DirectoryFile": "index.directory_files",
+    "Directory": "directories.records",
+    "DirectoryFile": "directories.records",
+    "LlamaCloudDirectories": "directories.directories",
     "FileAttachment": "index.directory_answers",
     "FoundFile": "index.directory_answers",
     "GrepMatch": "index.directory_answers",
@@ -145,12 +153,15 @@ __all__ = [
     "ApiError",
     "AuthenticationError",
     "BadRequestError",
+    "Batch",
     "BatchHandle",
+    "BatchResult",
     "ChunkMode",
     "Citation",
     "ConfigurationError",
     "ConflictError",
     "CropBox",
+    "Directory",
     "DirectoryFile",
     "DownloadError",
     "EmptyResultError",
@@ -179,7 +190,9 @@ __all__ = [
     "LedgerEntry",
     "LedgerError",
     "LlamaBatchReader",
+    "LlamaCloudBatches",
     "LlamaCloudCompositeRetriever",
+    "LlamaCloudDirectories",
     "LlamaCloudDirectoryIndex",
     "LlamaCloudDirectoryRetriever",
     "LlamaCloudError",

@@ -29,6 +29,7 @@ from llama_cloud_ext.progress import ShowProgress
 from llama_cloud_ext.wire.inputs import ExtraInfo, FilesInput
 from llama_cloud_ext.wire.io_loop import in_thread, run, run_async
 from llama_cloud_ext.wire.models.strict import invalid_options
+from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
 from llama_cloud_ext.wire.settings import ConnectionOptions, refuse_unpicklable
 from llama_cloud_ext.wire.transport import connection_for
 
@@ -85,6 +86,10 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
     show_progress: ShowProgress = Field(
         default=False, exclude=True, description="True for a bar on stderr, or a callable that receives a Progress."
     )
+    webhook_configurations: list[WebhookConfiguration] | None = Field(
+        default=None, repr=False, description='Whom the service tells when a batch changes, such as by "batch.success".'
+    )
+    webhook_configuration_ids: list[str] | None = Field(default=None, description="Saved webhooks to call.")
 
     _state: JobsState = PrivateAttr(default_factory=JobsState)
 
@@ -381,11 +386,16 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
     # Towards the I/O loop
 
     def _runner(self) -> BatchRunner:
+        webhooks = {
+            "webhook_configurations": self.webhook_configurations,
+            "webhook_configuration_ids": self.webhook_configuration_ids,
+        }
         return BatchRunner(
             self.settings(),
             num_workers=self.num_workers,
             job_timeout=self.job_timeout,
             directory_days=self.directory_days,
+            webhooks=webhooks,
             show_progress=self.show_progress,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from llama_cloud_ext.batch.collecting import BatchCollector
@@ -32,6 +32,7 @@ class BatchRunner:
         num_workers: Uploads at the same time.
         job_timeout: The most seconds to wait for a batch, or None.
         directory_days: Days after which the service may clean up a directory that was left behind.
+        webhooks: Whom the service tells when a batch changes.
         show_progress: A bar, a callback, or nothing.
     """
 
@@ -42,12 +43,14 @@ class BatchRunner:
         num_workers: int,
         job_timeout: float | None,
         directory_days: float,
+        webhooks: Mapping[str, Any],
         show_progress: ShowProgress,
     ) -> None:
         self._settings = settings
         self._num_workers = num_workers
         self._job_timeout = job_timeout
         self._directory_days = directory_days
+        self._webhooks = webhooks
         self._show_progress = show_progress
 
     async def run(self, inputs: Sequence[Input], configuration_id: str, work: ProductWork) -> list[Any]:
@@ -129,6 +132,7 @@ class BatchRunner:
             configuration_id,
             at_once=self._num_workers,
             directory_days=self._directory_days,
+            webhooks=self._webhooks,
         )
 
     def _collector(self, work: ProductWork, report: ProgressReport) -> BatchCollector:

@@ -6,10 +6,11 @@ import asyncio
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from llama_cloud_ext.batch.handle import BatchFile, StartedBatch
 from llama_cloud_ext.errors import FailedItem, LlamaCloudError, NotFoundError, ServerError, TransportError
@@ -27,6 +28,8 @@ from llama_cloud_ext.wire.transport import Connection
 from llama_cloud_ext.wire.url_fetching import fetched
 
 logger = logging.getLogger(__name__)
+
+_NOT_IMPLEMENTED = 501
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class BatchStarter:
         configuration_id: By which saved configuration or preset.
         at_once: Uploads at the same time.
         directory_days: Days after which the service may clean up a directory that was left behind.
+        webhooks: Whom the service tells when a batch changes: those options of `BatchOptions` that are given.
     """
 
     connection: Connection
@@ -55,6 +59,7 @@ class BatchStarter:
     configuration_id: str
     at_once: int
     directory_days: float
+    webhooks: Mapping[str, Any] = field(default_factory=dict)
 
     async def start(self, inputs: Sequence[Input]) -> tuple[StartedBatch | None, list[FailedItem]]:
         """Start one batch.
@@ -127,7 +132,10 @@ class BatchStarter:
 
     async def _create(self, directory_id: str) -> str:
         options = BatchOptions(
-            source_directory_id=directory_id, product=self.product, configuration_id=self.configuration_id
+            source_directory_id=directory_id,
+            product=self.product,
+            configuration_id=self.configuration_id,
+            **self.webhooks,
         )
         # Nobody else knows of the directory, so that a batch over it is this one.
         recovery = BatchCreateRecovery(self.connection, options.to_body(), fresh_input=True)
@@ -176,4 +184,4 @@ def _failed(item: Input, error: LlamaCloudError) -> FailedItem:
 
 def _may_have_started(error: BaseException) -> bool:
     """Whether a create that raised this may have been accepted all the same."""
-    return isinstance(error, TransportError | ServerError)
+    return isinstance(error, TransportError) or (isinstance(error, ServerError) and error.status != _NOT_IMPLEMENTED)

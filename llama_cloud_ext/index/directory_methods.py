@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from llama_cloud_ext.directories.records import DirectoryFile
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, NotFoundError
 from llama_cloud_ext.index import directory_files
-from llama_cloud_ext.index.directory_files import DirectoryFile, NewFile, file_of_input, files_of_documents
+from llama_cloud_ext.index.directory_files import NewFile, file_of_input, files_of_documents
 from llama_cloud_ext.index.directory_sync import sync_and_wait
 from llama_cloud_ext.index.document_methods import settle_refused
 from llama_cloud_ext.index.file_methods import one_each
