@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llama_cloud_ext.batch.handle import BatchHandle
+    from llama_cloud_ext.batch.processing import LlamaBatchProcessing
     from llama_cloud_ext.batch.reader import LlamaBatchReader
     from llama_cloud_ext.connections import aclose_connections, close_connections
     from llama_cloud_ext.errors import (
@@ -72,6 +73,11 @@ if TYPE_CHECKING:
     from llama_cloud_ext.parse.result import ParseResult
     from llama_cloud_ext.parse.tables import Table
     from llama_cloud_ext.progress import Progress
+    from llama_cloud_ext.wire.models.batch_processing import (
+        BatchProcessingItem,
+        BatchProcessingJob,
+        BatchProcessingResult,
+    )
     from llama_cloud_ext.wire.models.parse_configuration import ProcessingControl, ProcessingOptions
     from llama_cloud_ext.wire.models.parse_groups import (
         AgenticOptions,
@@ -89,6 +95,10 @@ _HOME = {
     "aclose_connections": "connections",
     "close_connections": "connections",
     "BatchHandle": "batch.handle",
+    "BatchProcessingItem": "wire.models.batch_processing",
+    "BatchProcessingJob": "wire.models.batch_processing",
+    "BatchProcessingResult": "wire.models.batch_processing",
+    "LlamaBatchProcessing": "batch.processing",
     "LlamaBatchReader": "batch.reader",
     "RetrieverPipeline": "wire.models.retrieval",
     "ReRankConfig": "wire.models.retrieval",
@@ -146,6 +156,9 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BatchHandle",
+    "BatchProcessingItem",
+    "BatchProcessingJob",
+    "BatchProcessingResult",
     "ChunkMode",
     "Citation",
     "ConfigurationError",
@@ -178,6 +191,7 @@ __all__ = [
     "LedgerEntries",
     "LedgerEntry",
     "LedgerError",
+    "LlamaBatchProcessing",
     "LlamaBatchReader",
     "LlamaCloudCompositeRetriever",
     "LlamaCloudDirectoryIndex",
