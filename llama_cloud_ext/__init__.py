@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llama_cloud_ext.batch.batches import LlamaCloudBatches
     from llama_cloud_ext.batch.handle import BatchHandle
+    from llama_cloud_ext.batch.processing import LlamaBatchProcessing
     from llama_cloud_ext.batch.reader import LlamaBatchReader
     from llama_cloud_ext.batch.records import Batch, BatchResult
     from llama_cloud_ext.connections import aclose_connections, close_connections
@@ -75,6 +76,11 @@ if TYPE_CHECKING:
     from llama_cloud_ext.parse.result import ParseResult
     from llama_cloud_ext.parse.tables import Table
     from llama_cloud_ext.progress import Progress
+    from llama_cloud_ext.wire.models.batch_processing import (
+        BatchProcessingItem,
+        BatchProcessingJob,
+        BatchProcessingResult,
+    )
     from llama_cloud_ext.wire.models.parse_configuration import ProcessingControl, ProcessingOptions
     from llama_cloud_ext.wire.models.parse_groups import (
         AgenticOptions,
@@ -93,6 +99,10 @@ _HOME = {
     "close_connections": "connections",
     "Batch": "batch.records",
     "BatchHandle": "batch.handle",
+    "BatchProcessingItem": "wire.models.batch_processing",
+    "BatchProcessingJob": "wire.models.batch_processing",
+    "BatchProcessingResult": "wire.models.batch_processing",
+    "LlamaBatchProcessing": "batch.processing",
     "BatchResult": "batch.records",
     "LlamaCloudBatches": "batch.batches",
     "LlamaBatchReader": "batch.reader",
@@ -155,6 +165,9 @@ __all__ = [
     "BadRequestError",
     "Batch",
     "BatchHandle",
+    "BatchProcessingItem",
+    "BatchProcessingJob",
+    "BatchProcessingResult",
     "BatchResult",
     "ChunkMode",
     "Citation",
@@ -189,6 +202,7 @@ __all__ = [
     "LedgerEntries",
     "LedgerEntry",
     "LedgerError",
+    "LlamaBatchProcessing",
     "LlamaBatchReader",
     "LlamaCloudBatches",
     "LlamaCloudCompositeRetriever",

@@ -48,7 +48,7 @@ class LlamaCloudBatches(Connected):
         directories, batches, reader = LlamaCloudDirectories(), LlamaCloudBatches(), LlamaParseReader()
         directory = directories.create("invoices", type="ephemeral")
         file = directories.upload_file(directory, "report.pdf")
-        batch = batches.wait_for_end(batches.create(directory, "cfg-PARSE_AGENTIC"))
+        batch = batches.wait_for_completion(batches.create(directory, "cfg-PARSE_AGENTIC"))
         for result in batch.results:
             print(result.source_directory_file_id, result.error_message or reader.get_result(result.job_id))
         ```
@@ -173,7 +173,7 @@ class LlamaCloudBatches(Connected):
         """The asynchronous twin of `get`."""
         return await run_async(self._get, batch, results)
 
-    def wait_for_end(self, batch: Batch | str, *, timeout: float | None = 86_400.0) -> Batch:
+    def wait_for_completion(self, batch: Batch | str, *, timeout: float | None = 86_400.0) -> Batch:
         """Wait until a batch has given each file its job. The jobs may be running then.
 
         Args:
@@ -190,8 +190,8 @@ class LlamaCloudBatches(Connected):
         """
         return run(self._wait, batch, timeout)
 
-    async def await_for_end(self, batch: Batch | str, *, timeout: float | None = 86_400.0) -> Batch:
-        """The asynchronous twin of `wait_for_end`."""
+    async def await_for_completion(self, batch: Batch | str, *, timeout: float | None = 86_400.0) -> Batch:
+        """The asynchronous twin of `wait_for_completion`."""
         return await run_async(self._wait, batch, timeout)
 
     def cancel(self, batch: Batch | str) -> Batch:

@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 
 from llama_cloud_ext.local import (
     attachments_routes,
+    batch_processing_routes,
     batches_routes,
     configurations_routes,
     directories_routes,
@@ -66,6 +67,7 @@ ROUTE_MODULES = (
     index_retrieval_routes,
     attachments_routes,
     batches_routes,
+    batch_processing_routes,
     projects_routes,
 )
 

@@ -7,7 +7,8 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from llama_cloud_ext.local.batch_store import PARSE
+from llama_cloud_ext.local.batch_store import PARSE, FileFate
+from llama_cloud_ext.local.batch_tables import BETA_API
 from llama_cloud_ext.local.dispatcher import MOST_ATTEMPTS, Dispatcher
 from llama_cloud_ext.local.leases import Owner
 from llama_cloud_ext.local.request_errors import RequestError
@@ -63,7 +64,7 @@ class BatchRunner:
             self._queue.finish(batch.id, error_message=failure).result()
 
     async def _map(self, batch: BatchRecord, stop: threading.Event) -> None:
-        mapped: dict[str, tuple[str | None, str | None]] = {}
+        mapped: dict[str, FileFate] = {}
         try:
             for file in self._cloud.batches.files(batch.id).result():
                 if stop.is_set():
@@ -73,8 +74,8 @@ class BatchRunner:
             # All at once: what is lost by a crash is found by the jobs' ids.
             self._cloud.batches.note(batch.id, mapped).result()
 
-    async def _job_of(self, batch: BatchRecord, file: BatchFile) -> tuple[str | None, str | None]:
-        """The id of the file's job, made unless it is there already; or None and the reason."""
+    async def _job_of(self, batch: BatchRecord, file: BatchFile) -> FileFate:
+        """The file's job, made unless it is there already; or why there is none."""
         # They need the data folder, which needs this module.
         from llama_cloud_ext.local.extract_routes import accept_extraction
         from llama_cloud_ext.local.parse_routes import accept_parsing
@@ -82,16 +83,19 @@ class BatchRunner:
         cloud, job_id = self._cloud, batch.job_id(file.directory_file_id)
         parsing = batch.product == PARSE
         if (cloud.parse_jobs.get(job_id) if parsing else cloud.extract_jobs.get(job_id)).result() is not None:
-            return job_id, None
-        configured = {"configuration_id": batch.configuration["job"]["configuration_id"]}
+            return FileFate(job_id)
+        if batch.api == BETA_API and (done := cloud.batch_items.processed_before(batch, file).result()) is not None:
+            return FileFate(done, skip_reason="already_processed")
+        job = batch.configuration["job"]
+        configured = job.get("configuration") or {"configuration_id": job["configuration_id"]}
         try:
             if parsing:
                 await accept_parsing(cloud, {**configured, "file_id": file.file_id}, job_id)
             else:
                 await accept_extraction(cloud, {**configured, "file_input": file.file_id}, job_id)
         except RequestError as error:
-            return None, _said(error)
-        return job_id, None
+            return FileFate(error_message=_said(error))
+        return FileFate(job_id)
 
 
 def _said(error: RequestError) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+CURRENT_API, BETA_API = "v2", "beta"
+"""By which API a batch was created. Each shows its own."""
+
 TABLES: tuple[str, ...] = (
     """CREATE TABLE batches (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -30,3 +33,10 @@ TABLES: tuple[str, ...] = (
     )""",
 )
 """A migration of the database."""
+
+OLDER_API_TABLES: tuple[str, ...] = (
+    f"ALTER TABLE batches ADD COLUMN api TEXT NOT NULL DEFAULT '{CURRENT_API}'",
+    "ALTER TABLE batch_files ADD COLUMN skip_reason TEXT",
+    "CREATE INDEX batch_files_by_file ON batch_files (directory_file_id)",
+)
+"""A later migration: batches of the beta API, which skip files that were processed before."""

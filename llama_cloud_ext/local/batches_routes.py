@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from llama_cloud_ext.local.answers import check_scope, cloud_of, json_answer
 from llama_cloud_ext.local.batch_store import EXTRACT, PARSE, BatchFile, BatchRecord, TooManyFilesError
+from llama_cloud_ext.local.batch_tables import CURRENT_API
 from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.directories_routes import existing_directory
 from llama_cloud_ext.local.job_table import STATUSES_TO_ASK_FOR
@@ -58,7 +59,7 @@ async def list_batches(request: Request) -> Response:
     """GET /api/v2/batches: newest first, by status, directory and creation."""
     check_scope(request)
     query = request.query_params
-    filters: list[tuple[str, list[str]]] = []
+    filters: list[tuple[str, list[str]]] = [("api", [CURRENT_API])]
     if (status := query.get("status")) is not None:
         if status not in STATUSES_TO_ASK_FOR:
             message = f"Input should be one of: {', '.join(STATUSES_TO_ASK_FOR)}"
@@ -146,7 +147,7 @@ def _refuse_webhooks(body: dict[str, Any]) -> None:
 
 async def _known_batch(request: Request) -> BatchRecord:
     batch = await wait_for(cloud_of(request).batches.get(request.path_params["batch_id"]))
-    if batch is None:
+    if batch is None or batch.api != CURRENT_API:
         raise RequestError(404, "Batch not found")
     return batch
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from llama_cloud_ext.errors import ConfigurationError
+from llama_cloud_ext.local.batch_items import BatchItems
 from llama_cloud_ext.local.batch_runner import BatchRunner
 from llama_cloud_ext.local.batch_store import Batches
 from llama_cloud_ext.local.blobs import Blobs
@@ -182,6 +183,7 @@ class LocalCloud:
         self.reranker = Reranker(self._reranker)
         self.searcher = Searcher(database, self.embedder, self.reranker)
         self.batches = Batches(self.store.database)
+        self.batch_items = BatchItems(self.store.database)
         self.ingestion = IngestionRunner(
             self.root, self.store, self.blobs, self.embedder, engine=self.engine, tessdata=self.tessdata
         )

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+from llama_cloud_ext.local.batch_tables import OLDER_API_TABLES as BETA_BATCH_TABLES
 from llama_cloud_ext.local.batch_tables import TABLES as BATCH_TABLES
 from llama_cloud_ext.local.directory_records import TABLES as DIRECTORY_TABLES
 from llama_cloud_ext.local.extract_tables import TABLES as EXTRACT_TABLES
@@ -62,6 +63,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     EXTRACT_TABLES,
     DIRECTORY_TABLES,
     BATCH_TABLES,
+    BETA_BATCH_TABLES,
 )
 """The schema, one entry a version; `PRAGMA user_version` counts the entries already applied."""
 

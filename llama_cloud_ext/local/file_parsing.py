@@ -66,7 +66,7 @@ def parse_pipeline_file(
         raise JobFailure("NO_DATA_FOUND_IN_FILE", "Source file not found in storage")
     try:
         result = (engine or real_engine())(
-            path, file.name, _configuration(parameters), tessdata=tessdata, should_stop=should_stop
+            path, file.name, configuration_of(parameters), tessdata=tessdata, should_stop=should_stop
         )
     except EngineError as error:
         raise JobFailure(error.code, error.message) from error
@@ -92,14 +92,24 @@ def parse_pipeline_file(
     return ParsedFile(document, len(result.pages))
 
 
-def _configuration(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parse engine's configuration for parameters of the older parse API, which count pages from 0."""
+def configuration_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parse engine's configuration for parameters of the older parse API, which count pages from 0.
+
+    Args:
+        parameters: The parameters; tier, and which pages are parsed, is what has an effect here.
+
+    Example:
+        >>> configuration_of({"target_pages": "0", "tier": "fast"})
+        {'tier': 'fast', 'version': 'latest', 'page_ranges': {'target_pages': '1'}}
+    """
     ranges: dict[str, Any] = {}
     if target := parameters.get("target_pages"):
         ranges["target_pages"] = ",".join(_from_one(part) for part in str(target).split(","))
     if (most := parameters.get("max_pages")) is not None:
         ranges["max_pages"] = most
-    return {"tier": "agentic", "version": "latest", **({"page_ranges": ranges} if ranges else {})}
+    fast = parameters.get("fast_mode") or parameters.get("parse_mode") == "parse_page_without_llm"
+    tier = parameters.get("tier") or ("fast" if fast else "agentic")
+    return {"tier": tier, "version": "latest", **({"page_ranges": ranges} if ranges else {})}
 
 
 def _from_one(pages: str) -> str:

@@ -99,7 +99,8 @@ async def iterate_offsets(
             yield item
         seen.add(page)
         passed += len(elements)
-        total = as_integer(as_mapping(answer).get("total_count"))
+        told = as_mapping(answer)
+        total = as_integer(told.get("total_count", told.get("total_size")))
         if total is not None and passed >= total:
             return
 

@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 from pydantic import TypeAdapter, ValidationError
 
 from llama_cloud_ext.errors import BadRequestError, UnprocessableError
-from llama_cloud_ext.wire import batches, extract, files, parse
+from llama_cloud_ext.wire import batch_processing, batches, extract, files, parse
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.models.tolerant import as_mapping
 from llama_cloud_ext.wire.paging import first
@@ -262,6 +262,25 @@ class BatchCreateRecovery(_InputCreateRecovery):
     def _is_of_this_request(self, record: dict[str, Any]) -> bool:
         returned = record.get("config")
         return not returned or _holds(returned, self.body["config"])
+
+
+class BatchProcessingCreateRecovery(_InputCreateRecovery):
+    """Finds the batch of one create request of the beta API: it has its `directory_id`.
+
+    The records do not say how files are parsed, so that of several batches over a directory, created within seconds,
+    another one's may be taken for it.
+    """
+
+    made = "batch"
+    input_field = "directory_id"
+
+    async def _find(self) -> dict[str, Any] | None:
+        return await self._find_in(
+            batch_processing.list_batches(self.connection, directory_id=self.body["directory_id"])
+        )
+
+    def _is_of_this_request(self, record: dict[str, Any]) -> bool:
+        return record.get("job_type") in (None, "parse")
 
 
 def _holds(returned: Any, sent: Any) -> bool:

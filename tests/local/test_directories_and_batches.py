@@ -47,7 +47,7 @@ async def test_the_guides_snippet(tmp_path: Path) -> None:
         await directories.aupload_file(directory, path, display_name=path.name)
     batch = await batches.acreate(directory, "cfg-PARSE_AGENTIC")
     assert batch.status in {"PENDING", "THROTTLED", "RUNNING", "COMPLETED"}
-    batch = await batches.await_for_end(batch)
+    batch = await batches.await_for_completion(batch)
     assert (batch.status, batch.is_finished, batch.product) == ("COMPLETED", True, "parse_v2")
     names = {file.id: file.name async for file in directories.alist_files(directory)}
     assert [names[result.source_directory_file_id] for result in batch.results or []] == ["a.txt", "b.txt"]
@@ -149,10 +149,10 @@ def test_batches_one_by_one(directories: LlamaCloudDirectories) -> None:
     directories.upload_file(directory, b"Total: 1.50", display_name="a.txt", unique_id="a")
     extract = LlamaExtract(base_url=URL)
     agent = extract.create_agent("d-totals", {"type": "object", "properties": {"total": {"type": "number"}}})
-    first = batches.wait_for_end(batches.create(directory, "cfg-PARSE_FAST"))
+    first = batches.wait_for_completion(batches.create(directory, "cfg-PARSE_FAST"))
     second = batches.create(str(directory.id), agent.id, product="extract_v2")
     assert (second.product, second.configuration_id) == ("extract_v2", agent.id)
-    ended = batches.wait_for_end(second)
+    ended = batches.wait_for_completion(second)
     (result,) = ended.results or []
     assert extract.get_result(str(result.job_id)).data == {"total": 1.5}
     assert [one.id for one in batches.list_batches(source_directory=directory, page_size=1)] == [second.id, first.id]

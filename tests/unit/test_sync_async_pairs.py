@@ -102,7 +102,7 @@ def test_every_class_has_pairs() -> None:
         "LlamaCloudBatches.create",
         "LlamaCloudBatches.get",
         "LlamaCloudBatches.list_batches",
-        "LlamaCloudBatches.wait_for_end",
+        "LlamaCloudBatches.wait_for_completion",
         "LlamaCloudCompositeRetriever.add_index",
         "LlamaCloudCompositeRetriever.delete",
         "LlamaCloudCompositeRetriever.remove_index",
