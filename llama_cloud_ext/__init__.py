@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from llama_cloud_ext.parse.reader import LlamaParseReader
     from llama_cloud_ext.parse.result import ParseResult
     from llama_cloud_ext.parse.tables import Table
+    from llama_cloud_ext.parse.transform import LlamaParseTransform
     from llama_cloud_ext.progress import Progress
     from llama_cloud_ext.wire.models.batch_processing import (
         BatchProcessingItem,
@@ -144,6 +145,7 @@ _HOME = {
     "CropBox": "wire.models.parse_groups",
     "InputOptions": "wire.models.parse_groups",
     "LlamaParseReader": "parse.reader",
+    "LlamaParseTransform": "parse.transform",
     "OutputOptions": "wire.models.parse_groups",
     "PageRanges": "wire.models.parse_groups",
     "ParseImage": "parse.images",
@@ -216,6 +218,7 @@ __all__ = [
     "LlamaExtractMetadata",
     "LlamaExtractToolSpec",
     "LlamaParseReader",
+    "LlamaParseTransform",
     "NotFoundError",
     "OutputOptions",
     "PageRanges",

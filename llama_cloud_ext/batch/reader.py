@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from llama_cloud_ext.batch.collecting import adopt
 from llama_cloud_ext.batch.configurations import BatchConfiguration, Named, OfSchema
-from llama_cloud_ext.batch.file_listing import list_inputs
 from llama_cloud_ext.batch.handle import BatchHandle
 from llama_cloud_ext.batch.product_work import Extraction, Parsing, ProductWork
 from llama_cloud_ext.batch.runner import BatchRunner
@@ -30,6 +29,7 @@ from llama_cloud_ext.parse.events import parse_event
 from llama_cloud_ext.parse.pipeline import Wanted
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.progress import ShowProgress
+from llama_cloud_ext.wire.file_listing import list_inputs
 from llama_cloud_ext.wire.inputs import ExtraInfo, FilesInput
 from llama_cloud_ext.wire.io_loop import in_thread, run, run_async
 from llama_cloud_ext.wire.models.strict import invalid_options

@@ -212,7 +212,7 @@ def _goes_on(error: Exception) -> bool:
 
 def _inputs(files: Sequence[str], leave_out: Sequence[Path]) -> list[Input]:
     """As `expand`, and folders and patterns of other filesystems, too."""
-    from llama_cloud_ext.batch.file_listing import list_inputs
+    from llama_cloud_ext.wire.file_listing import list_inputs
     from llama_cloud_ext.wire.source_locations import is_web_url
 
     found: list[Input] = []

@@ -184,7 +184,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         outcomes = self._outcomes(log=True)
         for outcome in iterate(self._runner().stream, inputs, self._wanted_of_documents(), in_order=True):
             if outcomes.take(outcome) and isinstance(outcome, ParseResult):
-                yield from self._documents(outcome)
+                yield from self.documents_of(outcome)
         outcomes.end(single=single)
 
     async def alazy_load_data(
@@ -444,7 +444,20 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         """What Documents are made of; a ledger keeps all of a result, for whoever asks for more next time."""
         return Wanted((self.resolved_result_type,)) if self.ledger is None else self._wanted()
 
-    def _documents(self, result: ParseResult) -> list[Document]:
+    def documents_of(self, result: ParseResult) -> list[Document]:
+        """The Documents of a result, as `load_data` would have made them by this reader's options.
+
+        Args:
+            result: What `parse` gave.
+
+        Example:
+            ```python
+            from llama_cloud_ext import LlamaParseReader
+
+            reader = LlamaParseReader(split_by_page=False)
+            (document,) = reader.documents_of(reader.parse("report.pdf"))
+            ```
+        """
         # A saved configuration may have chosen the fast tier.
         kind = "text" if result.job.tier == "fast" else self.resolved_result_type
         return result.documents(split_by_page=self.split_by_page, kind=kind)
@@ -455,7 +468,7 @@ class LlamaParseReader(ParseOptions, ConnectionOptions, BasePydanticReader):
         inputs, single = sort_out(file, extra_info, fs)
         outcomes = await self._runner().parse(inputs, self._wanted_of_documents())
         results = [outcome for outcome in outcomes if isinstance(outcome, ParseResult)]
-        documents = await in_thread(lambda: [document for result in results for document in self._documents(result)])
+        documents = await in_thread(lambda: [document for result in results for document in self.documents_of(result)])
         return outcomes, single, documents
 
     async def _job(self, job_id: str, source: FileInput | None, extra_info: ExtraInfo) -> ParseJob:
