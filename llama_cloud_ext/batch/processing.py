@@ -376,11 +376,13 @@ class _ItemsShown:
             self.report.expect(batch.total_items)
         failed = max(self._failed, batch.failed_items or 0)
         done = max(self._done, (batch.processed_items or 0) - failed)
-        if failed > self._failed:
-            await self.report.finished(batch.id, failed=True, count=failed - self._failed)
-        if done > self._done:
-            await self.report.finished(batch.id, count=done - self._done)
-        self._done, self._failed = done, failed
+        more_failed, more_done = failed - self._failed, done - self._done
+        # First: whoever looks may be cancelled while the user is told.
+        self._failed, self._done = failed, done
+        if more_failed:
+            await self.report.finished(batch.id, failed=True, count=more_failed)
+        if more_done:
+            await self.report.finished(batch.id, count=more_done)
 
 
 def _options(
