@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llama_cloud_ext.batch.batches import LlamaCloudBatches
+    from llama_cloud_ext.batch.directories import LlamaCloudDirectories
     from llama_cloud_ext.batch.handle import BatchHandle
     from llama_cloud_ext.batch.processing import LlamaBatchProcessing
     from llama_cloud_ext.batch.reader import LlamaBatchReader
-    from llama_cloud_ext.batch.records import Batch, BatchResult
     from llama_cloud_ext.connections import aclose_connections, close_connections
-    from llama_cloud_ext.directories.directories import LlamaCloudDirectories
-    from llama_cloud_ext.directories.records import Directory, DirectoryFile
     from llama_cloud_ext.errors import (
         ApiError,
         AuthenticationError,
@@ -77,11 +75,13 @@ if TYPE_CHECKING:
     from llama_cloud_ext.parse.tables import Table
     from llama_cloud_ext.parse.transform import LlamaParseTransform
     from llama_cloud_ext.progress import Progress
+    from llama_cloud_ext.wire.models.batch import Batch, BatchFileResult
     from llama_cloud_ext.wire.models.batch_processing import (
         BatchProcessingItem,
         BatchProcessingJob,
         BatchProcessingResult,
     )
+    from llama_cloud_ext.wire.models.directory import Directory, DirectoryFile
     from llama_cloud_ext.wire.models.parse_configuration import ProcessingControl, ProcessingOptions
     from llama_cloud_ext.wire.models.parse_groups import (
         AgenticOptions,
@@ -98,14 +98,16 @@ __version__ = "0.1.0"
 _HOME = {
     "aclose_connections": "connections",
     "close_connections": "connections",
-    "Batch": "batch.records",
     "BatchHandle": "batch.handle",
     "BatchProcessingItem": "wire.models.batch_processing",
     "BatchProcessingJob": "wire.models.batch_processing",
     "BatchProcessingResult": "wire.models.batch_processing",
-    "LlamaBatchProcessing": "batch.processing",
-    "BatchResult": "batch.records",
+    "Batch": "wire.models.batch",
+    "BatchFileResult": "wire.models.batch",
+    "Directory": "wire.models.directory",
     "LlamaCloudBatches": "batch.batches",
+    "LlamaCloudDirectories": "batch.directories",
+    "LlamaBatchProcessing": "batch.processing",
     "LlamaBatchReader": "batch.reader",
     "RetrieverPipeline": "wire.models.retrieval",
     "ReRankConfig": "wire.models.retrieval",
@@ -116,9 +118,7 @@ _HOME = {
     "LlamaCloudIndex": "index.index",
     "FolderRefresh": "index.folder_refresh",
     "IndexFile": "index.files",
-    "Directory": "directories.records",
-    "DirectoryFile": "directories.records",
-    "LlamaCloudDirectories": "directories.directories",
+    "DirectoryFile": "wire.models.directory",
     "FileAttachment": "index.directory_answers",
     "FoundFile": "index.directory_answers",
     "GrepMatch": "index.directory_answers",
@@ -166,11 +166,11 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Batch",
+    "BatchFileResult",
     "BatchHandle",
     "BatchProcessingItem",
     "BatchProcessingJob",
     "BatchProcessingResult",
-    "BatchResult",
     "ChunkMode",
     "Citation",
     "ConfigurationError",

@@ -1,108 +1,95 @@
-"""LlamaCloudBatches: batches created, listed, watched and stopped one by one. LlamaBatchReader does all of it."""
+"""LlamaCloudBatches: the batches of Batches v2, one by one."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
+from pydantic import Field
+
+from llama_cloud_ext.batch.access import ServiceAccess
 from llama_cloud_ext.batch.collecting import ended_batch
-from llama_cloud_ext.batch.records import Batch
-from llama_cloud_ext.directories.records import Directory, id_of
+from llama_cloud_ext.jobs.pipeline import check_outcome, id_in
 from llama_cloud_ext.wire import batches
-from llama_cloud_ext.wire.connected import Connected
-from llama_cloud_ext.wire.io_loop import iterate, iterate_async, run, run_async
-from llama_cloud_ext.wire.models.batch import BatchOptions, BatchProduct
+from llama_cloud_ext.wire.batch_jobs import BATCH_JOBS
+from llama_cloud_ext.wire.io_loop import run, run_async
+from llama_cloud_ext.wire.models.batch import Batch, BatchOptions, BatchProduct
 from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
+from llama_cloud_ext.wire.paging import first
 from llama_cloud_ext.wire.recovery import BatchCreateRecovery
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from llama_cloud_ext.wire.settings import ConnectionArguments
-
 BatchStatus = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
-"""How a batch can stand."""
-
-_RESULTS = ("results",)
 
 
-class LlamaCloudBatches(Connected):
-    """The batches of a project: each runs one product's job on every file of a directory.
+class LlamaCloudBatches(ServiceAccess):
+    """Batches of LlamaCloud: one job on every file of a directory.
 
-    `LlamaBatchReader` goes the whole way from files to Documents. This is for directories that are there already, and
-    for looking after batches that others have started. The service offers batches on its Pro and Enterprise plans.
-
-    Args:
-        **connection: Where LlamaCloud is: `api_key`, `base_url`, `region`, `project_id` and what else
-            `LlamaParseReader` takes of it.
-
-    Raises:
-        ConfigurationError: An argument is unknown or cannot work, or no API key was found.
+    `LlamaBatchReader` does all of it for files of one's own, results included. This class is for directories that are
+    there already, and for looking at what runs.
 
     Example:
         ```python
-        from llama_cloud_ext import LlamaCloudBatches, LlamaCloudDirectories, LlamaParseReader
+        from llama_cloud_ext import LlamaBatchReader, LlamaCloudBatches, LlamaCloudDirectories
 
-        directories, batches, reader = LlamaCloudDirectories(), LlamaCloudBatches(), LlamaParseReader()
-        directory = directories.create("invoices", type="ephemeral")
-        file = directories.upload_file(directory, "report.pdf")
-        batch = batches.wait_for_completion(batches.create(directory, "cfg-PARSE_AGENTIC"))
-        for result in batch.results:
-            print(result.source_directory_file_id, result.error_message or reader.get_result(result.job_id))
+        directories = LlamaCloudDirectories()
+        directory = directories.create("reports", type="ephemeral")
+        directories.upload_files(directory.id, "./data/*.pdf")
+
+        batches = LlamaCloudBatches()
+        batch = batches.create(directory.id, "parse_v2", "cfg-PARSE_COST_EFFECTIVE")
+        print(batches.wait_for_completion(batch.id).results)
+        results = LlamaBatchReader().resume(batch.id)
         ```
     """
 
-    def __init__(self, **connection: Unpack[ConnectionArguments]) -> None:
-        """Settle the connection; nothing is sent yet."""
-        super().__init__(**connection)
+    batch_timeout: float | None = Field(
+        default=86_400.0, gt=0, description="Seconds to wait for a batch; None waits for ever. It goes on by itself."
+    )
 
     def create(
         self,
-        source_directory: Directory | str,
+        source_directory_id: str,
+        product: BatchProduct,
         configuration_id: str,
         *,
-        product: BatchProduct = "parse_v2",
-        webhook_configurations: Sequence[WebhookConfiguration | Mapping[str, Any]] | None = None,
+        webhook_configurations: Sequence[WebhookConfiguration] | None = None,
         webhook_configuration_ids: Sequence[str] | None = None,
     ) -> Batch:
-        """Start a batch over all files that a directory has, 1,000 at most.
-
-        One whose answer was lost is looked up by its directory before it is sent again.
+        """Start a batch over all files of a directory.
 
         Args:
-            source_directory: The directory, by its record or its id.
-            configuration_id: A saved configuration of the product, or for "parse_v2" a preset: "cfg-PARSE_FAST",
-                "cfg-PARSE_COST_EFFECTIVE", "cfg-PARSE_AGENTIC" or "cfg-PARSE_AGENTIC_PLUS".
-            product: "parse_v2" or "extract_v2".
-            webhook_configurations: Whom the service tells when the batch changes, by events such as "batch.success".
+            source_directory_id: The directory, with 1,000 files at most.
+            product: What is done with each file: "parse_v2" or "extract_v2".
+            configuration_id: A saved configuration of that product, or for "parse_v2" a preset: cfg-PARSE_FAST,
+                cfg-PARSE_COST_EFFECTIVE, cfg-PARSE_AGENTIC or cfg-PARSE_AGENTIC_PLUS.
+            webhook_configurations: Whom the service tells about the batch.
             webhook_configuration_ids: Saved webhooks to call.
 
         Returns:
-            The batch.
+            The batch, which runs by itself. One whose answer was lost is looked for before it is created again.
 
         Raises:
-            ConfigurationError: An argument cannot work; nothing was sent.
             NotFoundError: There is no such directory or configuration.
+            BadRequestError: The directory has too many files.
         """
         options = _options(
-            source_directory, configuration_id, product, webhook_configurations, webhook_configuration_ids
+            source_directory_id, product, configuration_id, webhook_configurations, webhook_configuration_ids
         )
         return run(self._create, options)
 
     async def acreate(
         self,
-        source_directory: Directory | str,
+        source_directory_id: str,
+        product: BatchProduct,
         configuration_id: str,
         *,
-        product: BatchProduct = "parse_v2",
-        webhook_configurations: Sequence[WebhookConfiguration | Mapping[str, Any]] | None = None,
+        webhook_configurations: Sequence[WebhookConfiguration] | None = None,
         webhook_configuration_ids: Sequence[str] | None = None,
     ) -> Batch:
         """The asynchronous twin of `create`."""
         options = _options(
-            source_directory, configuration_id, product, webhook_configurations, webhook_configuration_ids
+            source_directory_id, product, configuration_id, webhook_configurations, webhook_configuration_ids
         )
         return await run_async(self._create, options)
 
@@ -110,148 +97,140 @@ class LlamaCloudBatches(Connected):
         self,
         *,
         status: BatchStatus | None = None,
-        source_directory: Directory | str | None = None,
+        source_directory_id: str | None = None,
         created_at_on_or_after: datetime | None = None,
         created_at_on_or_before: datetime | None = None,
-        page_size: int | None = None,
-    ) -> Iterator[Batch]:
-        """The batches of the project, the newest first and without results; pages are asked for as they are needed.
+        limit: int | None = 100,
+    ) -> list[Batch]:
+        """The project's batches, the newest first.
 
         Args:
-            status: Only batches that stand so.
-            source_directory: Only batches over this directory.
+            status: Only batches in this state.
+            source_directory_id: Only batches over this directory.
             created_at_on_or_after: Only batches from this time on.
             created_at_on_or_before: Only batches up to this time.
-            page_size: Batches in one answer; the service decides by default.
-
-        Yields:
-            One batch after the other.
+            limit: The most batches; None for all.
         """
-        filters = {
-            "status": status,
-            "source_directory_id": None if source_directory is None else id_of(source_directory),
-            "created_at_on_or_after": created_at_on_or_after,
-            "created_at_on_or_before": created_at_on_or_before,
-            "page_size": page_size,
-        }
-        yield from iterate(self._list_batches, filters)
+        return run(self._list, status, source_directory_id, created_at_on_or_after, created_at_on_or_before, limit)
 
     async def alist_batches(
         self,
         *,
         status: BatchStatus | None = None,
-        source_directory: Directory | str | None = None,
+        source_directory_id: str | None = None,
         created_at_on_or_after: datetime | None = None,
         created_at_on_or_before: datetime | None = None,
-        page_size: int | None = None,
-    ) -> AsyncIterator[Batch]:
+        limit: int | None = 100,
+    ) -> list[Batch]:
         """The asynchronous twin of `list_batches`."""
-        filters = {
-            "status": status,
-            "source_directory_id": None if source_directory is None else id_of(source_directory),
-            "created_at_on_or_after": created_at_on_or_after,
-            "created_at_on_or_before": created_at_on_or_before,
-            "page_size": page_size,
-        }
-        async with aclosing(iterate_async(self._list_batches, filters)) as found:
-            async for batch in found:
-                yield batch
+        return await run_async(
+            self._list, status, source_directory_id, created_at_on_or_after, created_at_on_or_before, limit
+        )
 
-    def get(self, batch: Batch | str, *, results: bool = True) -> Batch:
-        """A batch as it is now.
+    def get(self, batch_id: str, *, results: bool = False) -> Batch:
+        """A batch.
 
         Args:
-            batch: The batch, by its record or its id.
-            results: Whether it comes with `results`, which are None while it is running.
+            batch_id: The batch.
+            results: Whether `results` says which job each file got.
 
         Raises:
             NotFoundError: There is none.
         """
-        return run(self._get, batch, results)
+        return run(self._get, batch_id, results)
 
-    async def aget(self, batch: Batch | str, *, results: bool = True) -> Batch:
+    async def aget(self, batch_id: str, *, results: bool = False) -> Batch:
         """The asynchronous twin of `get`."""
-        return await run_async(self._get, batch, results)
+        return await run_async(self._get, batch_id, results)
 
-    def wait_for_completion(self, batch: Batch | str, *, timeout: float | None = 86_400.0) -> Batch:
-        """Wait until a batch has given each file its job. The jobs may be running then.
-
-        Args:
-            batch: The batch, by its record or its id.
-            timeout: The most seconds to wait; None waits for ever. The batch itself goes on.
-
-        Returns:
-            The batch with its results, COMPLETED or CANCELLED.
-
-        Raises:
-            JobFailedError: The batch failed, so that there are no results to rely on.
-            JobDeadlineError: It took longer.
-            NotFoundError: There is no such batch.
-        """
-        return run(self._wait, batch, timeout)
-
-    async def await_for_completion(self, batch: Batch | str, *, timeout: float | None = 86_400.0) -> Batch:
-        """The asynchronous twin of `wait_for_completion`."""
-        return await run_async(self._wait, batch, timeout)
-
-    def cancel(self, batch: Batch | str) -> Batch:
+    def cancel(self, batch_id: str) -> Batch:
         """Stop a batch. Jobs that it has made already go on.
 
         Args:
-            batch: The batch, by its record or its id.
-
-        Returns:
-            The batch as it is then.
+            batch_id: The batch.
 
         Raises:
-            ConflictError: It has ended already.
             NotFoundError: There is none.
+            ConflictError: It has ended already.
         """
-        return run(self._cancel, batch)
+        return run(self._cancel, batch_id)
 
-    async def acancel(self, batch: Batch | str) -> Batch:
+    async def acancel(self, batch_id: str) -> Batch:
         """The asynchronous twin of `cancel`."""
-        return await run_async(self._cancel, batch)
+        return await run_async(self._cancel, batch_id)
+
+    def wait_for_completion(self, batch_id: str, timeout: float | None = None) -> Batch:
+        """Wait until every file of a batch has its job. The jobs go on: `LlamaBatchReader.resume` waits for them.
+
+        Args:
+            batch_id: The batch.
+            timeout: The most seconds; None for `batch_timeout`.
+
+        Returns:
+            The batch with its `results`.
+
+        Raises:
+            JobDeadlineError: The time is up. The batch goes on and can be waited for again.
+            JobFailedError: The batch failed.
+            JobCancelledError: It was cancelled.
+        """
+        return run(self._wait, batch_id, timeout)
+
+    async def await_for_completion(self, batch_id: str, timeout: float | None = None) -> Batch:
+        """The asynchronous twin of `wait_for_completion`."""
+        return await run_async(self._wait, batch_id, timeout)
 
     # On the I/O loop
 
     async def _create(self, options: BatchOptions) -> Batch:
-        recovery = BatchCreateRecovery(self._connection(), options.to_body())
-        record = await batches.create(self._connection(), options, recover=recovery)
+        connection = self._connection()
+        recovery = BatchCreateRecovery(connection, options.to_body())
+        record = await batches.create(connection, options, recover=recovery)
         recovery.answered(record)
+        id_in(record, of="batch", after="creating a batch", file=options.source_directory_id)
         return Batch(record)
 
-    async def _list_batches(self, filters: Mapping[str, Any]) -> AsyncIterator[Batch]:
-        async for record in batches.list_batches(self._connection(), **filters):
-            yield Batch(record)
+    async def _list(
+        self,
+        status: str | None,
+        source_directory_id: str | None,
+        created_at_on_or_after: datetime | None,
+        created_at_on_or_before: datetime | None,
+        limit: int | None,
+    ) -> list[Batch]:
+        records = batches.list_batches(
+            self._connection(),
+            status=status,
+            source_directory_id=source_directory_id,
+            created_at_on_or_after=created_at_on_or_after,
+            created_at_on_or_before=created_at_on_or_before,
+        )
+        return [Batch(record) async for record in first(records, limit)]
 
-    async def _get(self, batch: Batch | str, results: bool) -> Batch:
-        return Batch(await batches.get(self._connection(), _id_of(batch), expand=_RESULTS if results else ()))
+    async def _get(self, batch_id: str, results: bool) -> Batch:
+        return Batch(await batches.get(self._connection(), batch_id, expand=["results"] if results else []))
 
-    async def _wait(self, batch: Batch | str, timeout: float | None) -> Batch:
-        return Batch(await ended_batch(self._connection(), _id_of(batch), timeout=timeout))
+    async def _cancel(self, batch_id: str) -> Batch:
+        return Batch(await batches.cancel(self._connection(), batch_id))
 
-    async def _cancel(self, batch: Batch | str) -> Batch:
-        return Batch(await batches.cancel(self._connection(), _id_of(batch)))
-
-
-def _id_of(batch: Batch | str) -> str:
-    return batch if isinstance(batch, str) else str(batch.id or "")
+    async def _wait(self, batch_id: str, timeout: float | None) -> Batch:
+        seconds = self.batch_timeout if timeout is None else timeout
+        record = await ended_batch(self._connection(), batch_id, timeout=seconds)
+        check_outcome(record, product=BATCH_JOBS.product)
+        return Batch(record)
 
 
 def _options(
-    directory: Directory | str,
-    configuration_id: str,
+    source_directory_id: str,
     product: BatchProduct,
-    webhooks: Sequence[WebhookConfiguration | Mapping[str, Any]] | None,
-    webhook_ids: Sequence[str] | None,
+    configuration_id: str,
+    webhook_configurations: Sequence[WebhookConfiguration] | None,
+    webhook_configuration_ids: Sequence[str] | None,
 ) -> BatchOptions:
     return BatchOptions(
-        source_directory_id=id_of(directory),
-        configuration_id=configuration_id,
+        source_directory_id=source_directory_id,
         product=product,
-        webhook_configurations=None
-        if webhooks is None
-        else [one if isinstance(one, WebhookConfiguration) else dict(one) for one in webhooks],
-        webhook_configuration_ids=None if webhook_ids is None else [*webhook_ids],
+        configuration_id=configuration_id,
+        webhook_configurations=None if webhook_configurations is None else list(webhook_configurations),
+        webhook_configuration_ids=None if webhook_configuration_ids is None else list(webhook_configuration_ids),
     )

@@ -9,11 +9,11 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from llama_cloud_ext.errors import ConfigurationError, NotFoundError
+from llama_cloud_ext.index.connection import connection_options
 from llama_cloud_ext.index.nodes import mode_of, text_node, with_score
 from llama_cloud_ext.index.reference import find_project
 from llama_cloud_ext.index.retrieval import pictures
 from llama_cloud_ext.wire import retrievers
-from llama_cloud_ext.wire.connected import connection_options
 from llama_cloud_ext.wire.io_loop import run, run_async
 from llama_cloud_ext.wire.models.retrieval import PresetRetrievalParams, ReRankConfig, RetrieverPipeline
 from llama_cloud_ext.wire.models.settling import answered, settle

@@ -7,11 +7,10 @@ import os
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.index.connection import DEFAULT_APP_URL, index_reference
+from llama_cloud_ext.index.connection import DEFAULT_APP_URL, connection_options, index_reference
 from llama_cloud_ext.index.ingestion import Awaited
 from llama_cloud_ext.index.named_index import DEFAULT_INGESTION_TIMEOUT, NamedIndex, refuse_local_work
 from llama_cloud_ext.progress import ShowProgress
-from llama_cloud_ext.wire.connected import connection_options
 from llama_cloud_ext.wire.io_loop import run, run_async
 
 if TYPE_CHECKING:

@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from pydantic import ValidationError
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.index.reference import PIPELINES, IndexKind, IndexReference
-from llama_cloud_ext.wire.settings import ConnectionOptions
+from llama_cloud_ext.wire.models.strict import explain_unknown_name, invalid_options
+from llama_cloud_ext.wire.settings import ConnectionOptions, refuse_clients
 
 logger = logging.getLogger(__name__)
 
 # Where a person looks at an index.
 DEFAULT_APP_URL = "https://cloud.llamaindex.ai"
+
+
+def connection_options(arguments: Mapping[str, Any], *, known: Collection[str] = ()) -> ConnectionOptions:
+    """Settle the connection that keyword arguments ask for; nothing is sent yet.
+
+    Args:
+        arguments: Keyword arguments, as the user gave them.
+        known: Further names that the caller takes, for the message about an unknown one.
+
+    Returns:
+        The options, resolved once, so that wrong ones raise here.
+
+    Raises:
+        ConfigurationError: A name is unknown, a value cannot work, or no API key was found.
+    """
+    refuse_clients(arguments)
+    fields = ConnectionOptions.model_fields
+    for name in arguments:
+        if name not in fields:
+            raise ConfigurationError(explain_unknown_name(name, [*fields, *known]), option=name)
+    try:
+        options = ConnectionOptions(**arguments)
+    except ValidationError as error:
+        raise invalid_options(ConnectionOptions, error) from error
+    options.settings()
+    return options
 
 
 def index_reference(

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.directories.records import DirectoryFile
 from llama_cloud_ext.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -22,7 +21,7 @@ from llama_cloud_ext.index.folder_refresh import FINGERPRINT, fingerprints
 from llama_cloud_ext.wire import directory_files
 from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.io_loop import in_thread
-from llama_cloud_ext.wire.models.directory import DirectoryFileOptions
+from llama_cloud_ext.wire.models.directory import DirectoryFile, DirectoryFileOptions
 from llama_cloud_ext.wire.sources import Source, resolve_source
 from llama_cloud_ext.wire.url_fetching import fetch_url
 

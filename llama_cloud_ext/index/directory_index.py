@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llama_cloud_ext.errors import ConfigurationError, LlamaCloudError
 from llama_cloud_ext.index import directory_tools, engines
-from llama_cloud_ext.index.connection import index_reference
+from llama_cloud_ext.index.connection import connection_options, index_reference
 from llama_cloud_ext.index.directory_files import NewFile, files_of_documents, files_of_folder
 from llama_cloud_ext.index.directory_methods import DirectoryMethods, settle_outcomes
 from llama_cloud_ext.index.directory_reading_methods import DirectoryReadingMethods
@@ -20,7 +20,6 @@ from llama_cloud_ext.index.reference import DIRECTORY_INDEXES
 from llama_cloud_ext.instrumentation import span
 from llama_cloud_ext.progress import ShowProgress
 from llama_cloud_ext.wire import directories, indexes
-from llama_cloud_ext.wire.connected import connection_options
 from llama_cloud_ext.wire.io_loop import run, run_async
 from llama_cloud_ext.wire.models.directory import DirectoryOptions
 from llama_cloud_ext.wire.models.directory_index import DirectoryIndexOptions

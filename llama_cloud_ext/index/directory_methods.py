@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.directories.records import DirectoryFile
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, NotFoundError
 from llama_cloud_ext.index import directory_files
 from llama_cloud_ext.index.directory_files import NewFile, file_of_input, files_of_documents
@@ -18,6 +17,7 @@ from llama_cloud_ext.wire import directory_files as wire_files
 from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.inputs import FilesInput, sort_out
 from llama_cloud_ext.wire.io_loop import run, run_async
+from llama_cloud_ext.wire.models.directory import DirectoryFile
 
 if TYPE_CHECKING:
     from llama_index.core.data_structs import IndexDict

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.index.connection import index_reference
+from llama_cloud_ext.index.connection import connection_options, index_reference
 from llama_cloud_ext.index.directory_filters import custom_filters as filters_by_field
 from llama_cloud_ext.index.directory_retrieval import retrieve
 from llama_cloud_ext.index.named_retriever import NamedIndexRetriever
 from llama_cloud_ext.index.reference import DIRECTORY_INDEXES
 from llama_cloud_ext.index.retriever import either
-from llama_cloud_ext.wire.connected import connection_options
 from llama_cloud_ext.wire.io_loop import run, run_async
 from llama_cloud_ext.wire.models.directory_index import DirectoryRetrievalSettings
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llama_cloud_ext.index.connection import connection_options
 from llama_cloud_ext.index.reference import find_project
 from llama_cloud_ext.wire import pipelines
-from llama_cloud_ext.wire.connected import connection_options
 from llama_cloud_ext.wire.io_loop import run, run_async
 from llama_cloud_ext.wire.transport import connection_for
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.index.connection import index_reference
+from llama_cloud_ext.index.connection import connection_options, index_reference
 from llama_cloud_ext.index.filters import search_filters
 from llama_cloud_ext.index.named_retriever import NamedIndexRetriever
 from llama_cloud_ext.index.retrieval import retrieve
-from llama_cloud_ext.wire.connected import connection_options
 from llama_cloud_ext.wire.io_loop import run, run_async
 from llama_cloud_ext.wire.models.retrieval import PresetRetrievalParams, inference_schema
 

@@ -11,6 +11,7 @@ import pytest
 
 from llama_cloud_ext.wire import batches
 from llama_cloud_ext.wire.models.batch import BatchOptions, BatchProduct
+from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
 from tests.contract.official_sdk import OfficialSdk
 from tests.contract.test_index_requests_match_sdk import ODD_ID, Call, recorded
 from tests.contract.test_index_sdk_fields import choices, described
@@ -27,24 +28,16 @@ LISTED: dict[str, Any] = {
 JOB = {"type": "extract_v2", "configuration_id": "cfg-ä"}
 CREATED = {"source_directory_id": "dir-1", "config": {"job": JOB}}
 OPTIONS = BatchOptions(source_directory_id="dir-1", product="extract_v2", configuration_id="cfg-ä")
-HOOKS: dict[str, Any] = {
-    "webhook_configurations": [
-        {
-            "webhook_url": "https://example.com/hook",
-            "webhook_events": ["batch.success", "parse.error"],
-            "webhook_headers": {"X-Team": "a"},
-            "webhook_signing_secret": "s3cret",
-            "webhook_output_format": "json",
-        }
-    ],
-    "webhook_configuration_ids": ["whk-1"],
-}
-TELLING = BatchOptions(source_directory_id="dir-1", product="extract_v2", configuration_id="cfg-ä", **HOOKS)
+WEBHOOK = {"webhook_url": "https://hook.example/", "webhook_events": ["batch.success"], "webhook_signing_secret": "s3"}
+TOLD = OPTIONS.model_copy(
+    update={"webhook_configurations": [WebhookConfiguration(**WEBHOOK)], "webhook_configuration_ids": ["whk-1"]}
+)
+TOLD_CREATED = CREATED | {"webhook_configurations": [WEBHOOK], "webhook_configuration_ids": ["whk-1"]}
 AT = {"batch_id": ODD_ID}
 
 CALLS: list[Call] = [
     ("batches.create", CREATED, batches.create, [OPTIONS], {}),
-    ("batches.create", CREATED | HOOKS, batches.create, [TELLING], {}),
+    ("batches.create", TOLD_CREATED, batches.create, [TOLD], {}),
     ("batches.list", {}, batches.list_batches, [], {}),
     ("batches.list", LISTED, batches.list_batches, [], LISTED),
     ("batches.get", AT, batches.get, [ODD_ID], {}),
@@ -79,5 +72,5 @@ def test_a_create_has_no_field_that_is_not_known(recording_sdk: OfficialSdk) -> 
     """Ensure that a field or a product which a newer SDK has is noticed."""
     create, job = "batch_create_params.BatchCreateParams", "batch_create_params.ConfigJob"
     theirs = recording_sdk.run(described, names=[create, job])
-    assert set(theirs[create]["fields"]) == set(TELLING.to_body()) | {"organization_id", "project_id"}
+    assert set(theirs[create]["fields"]) == set(TOLD.to_body()) | {"organization_id", "project_id"}
     assert theirs[job]["fields"]["type"] == sorted(choices(BatchProduct))

@@ -163,11 +163,11 @@ def test_a_directory_that_is_half_full(ledger: Path, monkeypatch: pytest.MonkeyP
     assert errors_of(lambda: reader.parse([b"half one", b"half two"])) == [TransportError] * 2
     monkeypatch.setattr(batches, "create", create)
     (directory,) = [one for one in directories.list_directories() if one.id not in others]
-    assert len(list(directories.list_files(directory))) == 2
+    assert len(directories.list_files(directory.id)) == 2
     results = reader.parse([b"half two", b"half three"])
     assert [result.pages[0].text for result in results] == ["half two", "half three"]
-    (batch,) = LlamaCloudBatches(base_url=MEMORY).list_batches(source_directory=directory)
-    assert len(LlamaCloudBatches(base_url=MEMORY).get(batch).results or []) == 1
+    (batch,) = LlamaCloudBatches(base_url=MEMORY).list_batches(source_directory_id=directory.id)
+    assert len(LlamaCloudBatches(base_url=MEMORY).get(batch.id, results=True).results or []) == 1
     assert reader.parse(b"half one")[0].pages[0].text == "half one"
 
 
@@ -175,7 +175,7 @@ def test_portions_and_two_calls_at_once(ledger: Path, monkeypatch: pytest.Monkey
     """Ensure calls for the same files at the same time share batches of the size that the service takes."""
     monkeypatch.setattr(ledgered, "MOST_FILES", 2)
     files: list[Any] = [f"shared {number}".encode() for number in range(5)]
-    before = len(list(LlamaCloudBatches(base_url=MEMORY).list_batches()))
+    before = len(LlamaCloudBatches(base_url=MEMORY).list_batches(limit=None))
 
     async def both() -> list[Any]:
         readers = [LlamaBatchReader(base_url=MEMORY, ledger=ledger, tier="fast") for _ in range(2)]
@@ -184,7 +184,7 @@ def test_portions_and_two_calls_at_once(ledger: Path, monkeypatch: pytest.Monkey
     one, other = asyncio.run(both())
     assert [document.text for document in one] == [file.decode() for file in files]
     assert [document.to_dict() for document in one] == [document.to_dict() for document in other]
-    assert len(list(LlamaCloudBatches(base_url=MEMORY).list_batches())) == before + 3
+    assert len(LlamaCloudBatches(base_url=MEMORY).list_batches(limit=None)) == before + 3
     assert states(ledger) == [("parse", "done")] * 5
 
 
