@@ -128,7 +128,7 @@ class LlamaCloudBatches(ServiceAccess):
         )
 
     def get(self, batch_id: str, *, results: bool = False) -> Batch:
-        """A batch.
+        """A batch as it stands now.
 
         Args:
             batch_id: The batch.
