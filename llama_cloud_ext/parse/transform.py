@@ -180,6 +180,7 @@ class LlamaParseTransform(TransformComponent):
         """
         groups = self._groups(nodes)
         locations, metadata = self._asked(groups)
+        results: Sequence[ParseResult | FailedItem]
         try:
             results = self.reader.parse(locations, metadata)
         except PartialFailureError as error:
@@ -190,6 +191,7 @@ class LlamaParseTransform(TransformComponent):
         """The asynchronous twin of calling it."""
         groups = self._groups(nodes)
         locations, metadata = self._asked(groups)
+        results: Sequence[ParseResult | FailedItem]
         try:
             results = await self.reader.aparse(locations, metadata)
         except PartialFailureError as error:

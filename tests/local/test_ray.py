@@ -8,22 +8,19 @@ import signal
 import threading
 import time
 import uuid
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import s3fs
 from llama_index.core.ingestion import IngestionPipeline
-from llama_index.core.node_parser import SentenceSplitter
-from llama_index.core.schema import BaseNode, Document
+from llama_index.core.schema import BaseNode
 
 from llama_cloud_ext import LedgerEntries, LlamaParseReader, LlamaParseTransform
 from tests.benchmarks.simulated_cloud import SimulatedCloud
 from tests.http.test_s3_sources import endpoint  # noqa: F401 - the fixture
 
-_FILES = ("latex-lorem.pdf", "table-and-pictures.pdf", "pdfminer-readme.md", "mtcars.csv", "census-crime-table.pdf")
+FILES = 8
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -64,82 +61,67 @@ def _cluster(s3: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         ray.shutdown()
 
 
-def run_on_ray(stubs: Sequence[Document], *, batch_size: int, split: bool = False, **options: Any) -> list[BaseNode]:
-    """Parse files with two workers, and split what comes out of them."""
+def kill_who_holds_an_entry(s3: Any, ledger: str, killed: list[int]) -> None:
+    """End a process in the middle of a job, by kill -9."""
+    until = time.monotonic() + 100
+    while not killed and time.monotonic() < until:
+        s3.invalidate_cache()
+        for record in s3.glob(f"{ledger}/**/lease-*"):
+            try:
+                pid = int(json.loads(s3.cat_file(record))["pid"])
+            except FileNotFoundError:
+                continue  # given back
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+            return
+        time.sleep(0.05)
+
+
+def test_two_workers_and_a_kill(s3: Any, simulated_cloud: SimulatedCloud) -> None:
+    """Ensure each file is created once and none lost, though a worker is killed; one that fails is named."""
     from llama_index.ingestion.ray import RayIngestionPipeline, RayTransformComponent
     from ray.data import ActorPoolStrategy
 
-    parsing = RayTransformComponent(
-        transform_class=LlamaParseTransform,
-        transform_kwargs=options,
-        map_batches_kwargs={"batch_size": batch_size, "compute": ActorPoolStrategy(size=2), "num_cpus": 0.5},
-    )
-    splitting = RayTransformComponent(
-        transform_class=SentenceSplitter, map_batches_kwargs={"compute": ActorPoolStrategy(size=1), "num_cpus": 0.5}
-    )
-    pipeline = RayIngestionPipeline(transformations=[parsing, splitting] if split else [parsing])
-    return list(pipeline.run(documents=list(stubs)))
-
-
-def test_two_workers_share_a_ledger(s3: Any, tmp_path: Path, data_dir: Path) -> None:
-    """Ensure two workers give what one process gives, and each file on S3 is parsed once, whoever runs when."""
-    for name in _FILES:
-        s3.pipe_file(f"papers/ray/{name}", (data_dir / name).read_bytes())
-    reader = LlamaParseReader(base_url=f"local:{tmp_path / 'cloud'}", ledger="s3://papers/ray-ledger")
+    for number in range(FILES):
+        s3.pipe_file(f"papers/ray/{number}-0.4.pdf", b"%PDF-1.7 " + str(number).encode())
     # The same files twice: the workers come upon each other's.
-    stubs = LlamaParseTransform.file_documents("s3://papers/ray/*") * 2
-    nodes = run_on_ray(stubs, reader=reader, batch_size=1)
-    assert len(reader.list_jobs()) == len(_FILES)
-    assert [entry.state for entry in LedgerEntries("s3://papers/ray-ledger")] == ["done"] * len(_FILES)
-    alone = IngestionPipeline(transformations=[LlamaParseTransform(reader=reader)], disable_cache=True)
-    expected = alone.run(documents=stubs[: len(_FILES)])
-    assert len(reader.list_jobs()) == len(_FILES)
-    texts = sorted(node.get_content() for node in nodes)
-    assert texts == sorted([node.get_content() for node in expected] * 2)
-    assert {node.metadata["file_path"] for node in nodes} == {f"s3://papers/ray/{name}" for name in _FILES}
-    assert {node.ref_doc_id for node in nodes} == {stub.id_ for stub in stubs}
-
-
-def kill_who_holds_an_entry(ledger: Path, killed: list[int]) -> None:
-    """End a process in the middle of a job, by kill -9."""
-    until = time.monotonic() + 60
-    while not killed and time.monotonic() < until:
-        for record in ledger.glob("**/lease-*"):
-            try:
-                pid = int(json.loads(record.read_text())["pid"])
-                os.kill(pid, signal.SIGKILL)
-            except (OSError, ValueError, KeyError):
-                continue  # given back, or being written
-            killed.append(pid)
-            return
-        time.sleep(0.02)
-
-
-def test_a_killed_worker(simulated_cloud: SimulatedCloud, tmp_path: Path) -> None:
-    """Ensure a killed worker loses nothing and repeats nothing, and a file that fails is named and ends no batch."""
-    files = tmp_path / "files"
-    files.mkdir()
-    for number in range(8):
-        (files / f"{number}-0.3.pdf").write_bytes(b"%PDF-1.7 " + str(number).encode())
-    stubs = LlamaParseTransform.file_documents(files)
-    (files / "3-0.3.pdf").unlink()
-    killed: list[int] = []
-    killer = threading.Thread(target=kill_who_holds_an_entry, args=(tmp_path / "ledger", killed))
-    killer.start()
+    stubs = LlamaParseTransform.file_documents("s3://papers/ray/*.pdf") * 2
+    s3.rm("papers/ray/3-0.4.pdf")
     reader = LlamaParseReader(
         base_url=simulated_cloud.base_url,
         api_key="llx-test",
         version="2025-01-01",
-        ledger=tmp_path / "ledger",
+        ledger="s3://papers/ledger",
         on_error="skip",
     )
-    nodes = run_on_ray(stubs, reader=reader, failed_files="keep", batch_size=1, split=True)
+    options = {"reader": reader, "failed_files": "keep"}
+    spread = RayIngestionPipeline(
+        transformations=[
+            RayTransformComponent(
+                transform_class=LlamaParseTransform,
+                transform_kwargs=options,
+                map_batches_kwargs={"batch_size": 1, "compute": ActorPoolStrategy(size=2), "num_cpus": 1},
+            )
+        ]
+    )
+    killed: list[int] = []
+    killer = threading.Thread(target=kill_who_holds_an_entry, args=(s3, "papers/ledger", killed))
+    killer.start()
+    nodes = spread.run(documents=stubs)
     killer.join()
     assert len(killed) == 1
     assert killed[0] != os.getpid()
-    stats = simulated_cloud.stats()
-    assert (stats["jobs_created"], stats["jobs_created_again"]) == (7, 0)
-    assert Counter(node.metadata["file_path"] for node in nodes) == {stub.metadata["file_path"]: 1 for stub in stubs}
+    counts = ("jobs_created", "jobs_created_again")
+    assert [simulated_cloud.stats()[count] for count in counts] == [FILES - 1, 0]
+    assert [entry.state for entry in LedgerEntries("s3://papers/ledger")] == ["done"] * (FILES - 1)
+    alone = IngestionPipeline(transformations=[LlamaParseTransform(**options)], disable_cache=True)
+    assert sorted(map(told, nodes)) == sorted([told(node) for node in alone.run(documents=stubs[:FILES])] * 2)
+    assert simulated_cloud.stats()["jobs_created"] == FILES - 1
     failed = [node.metadata for node in nodes if "parse_error" in node.metadata]
-    assert [metadata["file_path"] for metadata in failed] == [str(files / "3-0.3.pdf")]
+    assert [metadata["file_path"] for metadata in failed] == ["s3://papers/ray/3-0.4.pdf"] * 2
     assert "does not exist" in failed[0]["parse_error"]
+
+
+def told(node: BaseNode) -> str:
+    """What a node says: its content, metadata and source."""
+    return repr((node.get_content(), sorted(node.metadata.items()), node.ref_doc_id))
