@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llama_cloud_ext.batch.batches import LlamaCloudBatches
+    from llama_cloud_ext.batch.directories import LlamaCloudDirectories
     from llama_cloud_ext.batch.handle import BatchHandle
     from llama_cloud_ext.batch.processing import LlamaBatchProcessing
     from llama_cloud_ext.batch.reader import LlamaBatchReader
@@ -56,7 +58,6 @@ if TYPE_CHECKING:
     from llama_cloud_ext.extract.tools import LlamaExtractToolSpec
     from llama_cloud_ext.index.composite_retriever import LlamaCloudCompositeRetriever
     from llama_cloud_ext.index.directory_answers import FileAttachment, FoundFile, GrepMatch
-    from llama_cloud_ext.index.directory_files import DirectoryFile
     from llama_cloud_ext.index.directory_index import LlamaCloudDirectoryIndex
     from llama_cloud_ext.index.directory_retriever import LlamaCloudDirectoryRetriever
     from llama_cloud_ext.index.files import IndexFile
@@ -74,11 +75,13 @@ if TYPE_CHECKING:
     from llama_cloud_ext.parse.tables import Table
     from llama_cloud_ext.parse.transform import LlamaParseTransform
     from llama_cloud_ext.progress import Progress
+    from llama_cloud_ext.wire.models.batch import Batch, BatchFileResult
     from llama_cloud_ext.wire.models.batch_processing import (
         BatchProcessingItem,
         BatchProcessingJob,
         BatchProcessingResult,
     )
+    from llama_cloud_ext.wire.models.directory import Directory, DirectoryFile
     from llama_cloud_ext.wire.models.parse_configuration import ProcessingControl, ProcessingOptions
     from llama_cloud_ext.wire.models.parse_groups import (
         AgenticOptions,
@@ -99,6 +102,11 @@ _HOME = {
     "BatchProcessingItem": "wire.models.batch_processing",
     "BatchProcessingJob": "wire.models.batch_processing",
     "BatchProcessingResult": "wire.models.batch_processing",
+    "Batch": "wire.models.batch",
+    "BatchFileResult": "wire.models.batch",
+    "Directory": "wire.models.directory",
+    "LlamaCloudBatches": "batch.batches",
+    "LlamaCloudDirectories": "batch.directories",
     "LlamaBatchProcessing": "batch.processing",
     "LlamaBatchReader": "batch.reader",
     "RetrieverPipeline": "wire.models.retrieval",
@@ -110,7 +118,7 @@ _HOME = {
     "LlamaCloudIndex": "index.index",
     "FolderRefresh": "index.folder_refresh",
     "IndexFile": "index.files",
-    "DirectoryFile": "index.directory_files",
+    "DirectoryFile": "wire.models.directory",
     "FileAttachment": "index.directory_answers",
     "FoundFile": "index.directory_answers",
     "GrepMatch": "index.directory_answers",
@@ -157,6 +165,8 @@ __all__ = [
     "ApiError",
     "AuthenticationError",
     "BadRequestError",
+    "Batch",
+    "BatchFileResult",
     "BatchHandle",
     "BatchProcessingItem",
     "BatchProcessingJob",
@@ -166,6 +176,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "CropBox",
+    "Directory",
     "DirectoryFile",
     "DownloadError",
     "EmptyResultError",
@@ -195,7 +206,9 @@ __all__ = [
     "LedgerError",
     "LlamaBatchProcessing",
     "LlamaBatchReader",
+    "LlamaCloudBatches",
     "LlamaCloudCompositeRetriever",
+    "LlamaCloudDirectories",
     "LlamaCloudDirectoryIndex",
     "LlamaCloudDirectoryRetriever",
     "LlamaCloudError",

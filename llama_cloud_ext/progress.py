@@ -118,6 +118,10 @@ class Tally:
         self._file = ""
         self._counts = deque([(clock(), 0)])
 
+    def expect(self, total: int) -> None:
+        """Note how many there are, where that was not known beforehand."""
+        self._total = total
+
     def add(self, file: str, *, failed: bool = False, count: int = 1, credits_used: float | None = None) -> None:
         """Note that one more, or `count` more, are finished.
 
@@ -195,6 +199,12 @@ class ProgressReport:
         from tqdm.auto import tqdm
 
         return tqdm(total=total, desc=title, unit=unit)
+
+    def expect(self, total: int) -> None:
+        """Note how many files or documents the call has, where that was not known beforehand."""
+        self._tally.expect(total)
+        if self._bar is not None:
+            self._bar.total = total
 
     async def finished(
         self, file: str, *, failed: bool = False, count: int = 1, credits_used: float | None = None

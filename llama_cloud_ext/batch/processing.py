@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from llama_index.core.schema import Document
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from llama_cloud_ext.batch.access import ServiceAccess
 from llama_cloud_ext.batch.handle import BatchFile
 from llama_cloud_ext.batch.product_work import Parsing
 from llama_cloud_ext.errors import FailedItem, JobFailedError, LlamaCloudError
@@ -19,7 +21,7 @@ from llama_cloud_ext.jobs.source_identity import SourceIdentity
 from llama_cloud_ext.parse.events import parse_event
 from llama_cloud_ext.parse.pipeline import Wanted
 from llama_cloud_ext.parse.result import ParseResult
-from llama_cloud_ext.progress import ProgressReport, ShowProgress
+from llama_cloud_ext.progress import ProgressReport
 from llama_cloud_ext.wire import batch_processing
 from llama_cloud_ext.wire.batch_jobs import BATCH_PROCESSING_JOBS
 from llama_cloud_ext.wire.io_loop import in_thread, run, run_async
@@ -29,12 +31,9 @@ from llama_cloud_ext.wire.models.batch_processing import (
     BatchProcessingOptions,
     BatchProcessingResult,
 )
-from llama_cloud_ext.wire.models.strict import invalid_options
 from llama_cloud_ext.wire.models.tolerant import as_objects
 from llama_cloud_ext.wire.paging import first
 from llama_cloud_ext.wire.recovery import BatchProcessingCreateRecovery
-from llama_cloud_ext.wire.settings import ConnectionOptions, refuse_unpicklable
-from llama_cloud_ext.wire.transport import Connection, connection_for
 from llama_cloud_ext.wire.watcher import watcher_for
 
 BatchStatus = Literal["pending", "running", "dispatched", "completed", "failed", "cancelled"]
@@ -45,7 +44,7 @@ _FIRST_LOOK, _LAST_LOOK = 0.5, 10.0
 _WITH_RESULTS = ("completed", "skipped")
 
 
-class LlamaBatchProcessing(ConnectionOptions):
+class LlamaBatchProcessing(ServiceAccess):
     """Batches of the beta batch-processing API: files of directories, parsed with one configuration.
 
     Newer SDKs of the service no longer have this API; `LlamaBatchReader` uses its successor, Batches v2, and uploads
@@ -53,39 +52,23 @@ class LlamaBatchProcessing(ConnectionOptions):
 
     Example:
         ```python
-        from llama_cloud_ext import LlamaBatchProcessing
+        from llama_cloud_ext import LlamaBatchProcessing, LlamaCloudDirectories
+
+        directories = LlamaCloudDirectories()
+        directory = directories.create("reports", type="ephemeral")
+        directories.upload_files(directory.id, "./data/*.pdf")
 
         processing = LlamaBatchProcessing()
-        batch = processing.create(directory_id="dir-1", parameters={"tier": "agentic"})
+        batch = processing.create(directory.id, parameters={"tier": "agentic"})
         print(processing.wait_for_completion(batch.id).processed_items)
         documents = processing.load_data(batch.id)
         ```
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", validate_assignment=True)
-
     num_workers: int = Field(default=16, ge=1, description="Results that are fetched at the same time.")
     job_timeout: float | None = Field(
         default=86_400.0, gt=0, description="Seconds to wait for a batch; None waits for ever. It goes on by itself."
     )
-    show_progress: ShowProgress = Field(
-        default=False, exclude=True, description="True for a bar on stderr, or a callable that receives a Progress."
-    )
-
-    if not TYPE_CHECKING:
-        # Hidden from type checkers, so that editors keep offering the fields as arguments.
-        def __init__(self, **options: Any) -> None:
-            """Check the options, and settle where they lead; nothing is sent yet."""
-            try:
-                super().__init__(**options)
-            except ValidationError as error:
-                raise invalid_options(type(self), error) from error
-            self.settings()
-
-    def __getstate__(self) -> dict[Any, Any]:
-        refuse_unpicklable(show_progress=self.show_progress)
-        return super().__getstate__()
-
     # Batches
 
     def create(
@@ -295,9 +278,6 @@ class LlamaBatchProcessing(ConnectionOptions):
 
     # On the I/O loop
 
-    def _connection(self) -> Connection:
-        return connection_for(self.settings())
-
     async def _create(self, options: BatchProcessingOptions) -> BatchProcessingJob:
         connection, body = self._connection(), options.to_body()
         recovery = None if options.directory_id is None else BatchProcessingCreateRecovery(connection, body)
@@ -319,39 +299,31 @@ class LlamaBatchProcessing(ConnectionOptions):
         return BatchProcessingJob(await batch_processing.get_status(self._connection(), job_id))
 
     async def _wait(self, job_id: str, timeout: float | None) -> BatchProcessingJob:
-        connection = self._connection()
-        report = asyncio.create_task(self._report(job_id)) if self.show_progress else None
+        shown = _ItemsShown(self._report(None, "Parsing"))
+        looks = asyncio.create_task(self._show(job_id, shown)) if self.show_progress else None
         try:
-            watcher = watcher_for(connection, BATCH_PROCESSING_JOBS)
+            watcher = watcher_for(self._connection(), BATCH_PROCESSING_JOBS)
             record = await watcher.wait(job_id, timeout=self.job_timeout if timeout is None else timeout)
+            if looks is not None:
+                looks.cancel()
+                await asyncio.wait([looks])
+                await shown.see(BatchProcessingJob(record))
         finally:
-            if report is not None:
-                report.cancel()
-                await asyncio.wait([report])
+            if looks is not None:
+                looks.cancel()
+            shown.report.close()
         check_outcome(record, product=BATCH_PROCESSING_JOBS.product)
         return BatchProcessingJob(record)
 
-    async def _report(self, job_id: str) -> None:
+    async def _show(self, job_id: str, shown: _ItemsShown) -> None:
         """Show how many items are done, from looks that are taken for this alone."""
-        report: ProgressReport | None = None
-        seen, failed, pause = 0, 0, _FIRST_LOOK
-        try:
+        pause = _FIRST_LOOK
+        # What goes wrong, whoever waits hears of.
+        with contextlib.suppress(LlamaCloudError):
             while True:
-                found = await self._status(job_id)
-                if report is None:
-                    report = ProgressReport(self.show_progress, found.total_items, "Parsing")
-                done, lost = found.processed_items or 0, found.failed_items or 0
-                for count, is_failed in ((lost - failed, True), (done - lost - (seen - failed), False)):
-                    if count > 0:
-                        await report.finished(job_id, failed=is_failed, count=count)
-                seen, failed = max(seen, done), max(failed, lost)
+                await shown.see(await self._status(job_id))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LAST_LOOK)
-        except LlamaCloudError:
-            return  # whoever waits hears of it
-        finally:
-            if report is not None:
-                report.close()
 
     async def _cancel(self, job_id: str, reason: str | None) -> None:
         await batch_processing.cancel(self._connection(), job_id, reason=reason)
@@ -388,6 +360,29 @@ class LlamaBatchProcessing(ConnectionOptions):
 
     def _outcomes(self) -> Outcomes:
         return Outcomes("skip", [], parse_event, log=True)
+
+
+class _ItemsShown:
+    """Counts of a batch, as progress."""
+
+    def __init__(self, report: ProgressReport) -> None:
+        self.report = report
+        self._done = 0
+        self._failed = 0
+
+    async def see(self, batch: BatchProcessingJob) -> None:
+        """Tell what has been added since the last look."""
+        if batch.total_items is not None:
+            self.report.expect(batch.total_items)
+        failed = max(self._failed, batch.failed_items or 0)
+        done = max(self._done, (batch.processed_items or 0) - failed)
+        more_failed, more_done = failed - self._failed, done - self._done
+        # First: whoever looks may be cancelled while the user is told.
+        self._failed, self._done = failed, done
+        if more_failed:
+            await self.report.finished(batch.id, failed=True, count=more_failed)
+        if more_done:
+            await self.report.finished(batch.id, count=more_done)
 
 
 def _options(

@@ -21,8 +21,7 @@ from llama_cloud_ext.index.folder_refresh import FINGERPRINT, fingerprints
 from llama_cloud_ext.wire import directory_files
 from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.io_loop import in_thread
-from llama_cloud_ext.wire.models.directory import DirectoryFileOptions
-from llama_cloud_ext.wire.models.tolerant import TolerantModel, as_mapping, as_moment, as_text, attribute
+from llama_cloud_ext.wire.models.directory import DirectoryFile, DirectoryFileOptions
 from llama_cloud_ext.wire.sources import Source, resolve_source
 from llama_cloud_ext.wire.url_fetching import fetch_url
 
@@ -37,29 +36,6 @@ _UPLOADS_AT_ONCE = 8
 # Up to so many files are asked for one by one; for more, listing what the directory has is cheaper in most cases.
 _FEW = 16
 _PAGE_SIZE = 1000
-
-
-class DirectoryFile(TolerantModel):
-    """A file of a directory, as the service tells of it.
-
-    Attributes:
-        id: Its id in the directory.
-        file_id: The upload behind it.
-        name: What it is called.
-        unique_id: What tells it from the others in the directory.
-        metadata: What was given with it.
-        updated_at: When it changed last.
-    """
-
-    id = attribute(as_text)
-    file_id = attribute(as_text)
-    name = attribute(as_text, "display_name")
-    unique_id = attribute(as_text)
-    metadata = attribute(as_mapping)
-    updated_at = attribute(as_moment)
-
-    def __repr__(self) -> str:
-        return f"DirectoryFile(name={self.name!r}, id={self.id!r})"
 
 
 @dataclass(frozen=True)

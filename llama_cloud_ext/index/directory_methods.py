@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, NotFoundError
 from llama_cloud_ext.index import directory_files
-from llama_cloud_ext.index.directory_files import DirectoryFile, NewFile, file_of_input, files_of_documents
+from llama_cloud_ext.index.directory_files import NewFile, file_of_input, files_of_documents
 from llama_cloud_ext.index.directory_sync import sync_and_wait
 from llama_cloud_ext.index.document_methods import settle_refused
 from llama_cloud_ext.index.file_methods import one_each
@@ -17,6 +17,7 @@ from llama_cloud_ext.wire import directory_files as wire_files
 from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.inputs import FilesInput, sort_out
 from llama_cloud_ext.wire.io_loop import run, run_async
+from llama_cloud_ext.wire.models.directory import DirectoryFile
 
 if TYPE_CHECKING:
     from llama_index.core.data_structs import IndexDict

@@ -88,8 +88,16 @@ class SimulatedApp:
             await self._count_and_send(send, Answer(429, {"detail": "Rate limit exceeded."}, headers=headers))
             return
         fault = service.drawn_fault()
-        if fault is None or fault == "truncated":
+        if fault in (None, "truncated", "slow", "duplicate"):
+            if fault == "slow":
+                await asyncio.sleep(service.scenario.slow_seconds)
             answer = function(service, call, *named)
+            if fault in ("slow", "duplicate"):
+                service.statuses[fault] += 1
+                await self._count_and_send(send, answer)
+                if fault == "duplicate":
+                    transport.write(answer.as_http())
+                return
             if answer.created_job:
                 fault = service.lost_answer(fault)
             if fault not in ("cut", "truncated"):

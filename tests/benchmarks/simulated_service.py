@@ -33,7 +33,9 @@ class Scenario:
         latency: Seconds added to every answer.
         one_in_fails: One request in this many fails (0: none), in a way drawn from `fault_kinds`.
         fault_kinds: "429", "500", "502", "503" (refused before acting), "cut" (connection reset before acting),
-            "truncated" (acted on; half of the answer arrives).
+            "truncated" (acted on; half of the answer arrives), "slow" (acted on; answered after `slow_seconds`),
+            "duplicate" (acted on; the answer comes twice on the connection).
+        slow_seconds: How late "slow" answers come.
         one_create_in_lost: One job creation in this many is acted on and its answer lost (0: none).
         lost_kinds: How an answer gets lost, in turn: "cut", "502", "truncated".
         one_job_in_fails: One job in this many ends FAILED (0: none but those named `fail…`).
@@ -51,6 +53,7 @@ class Scenario:
     latency: float = 0.0
     one_in_fails: int = 0
     fault_kinds: tuple[str, ...] = ("429", "500", "503", "cut")
+    slow_seconds: float = 0.3
     one_create_in_lost: int = 0
     lost_kinds: tuple[str, ...] = ("cut",)
     one_job_in_fails: int = 0
@@ -111,6 +114,12 @@ class Answer:
         if isinstance(self.body, bytes):
             return self.body
         return b"" if self.body is None else json.dumps(self.body).encode()
+
+    def as_http(self) -> bytes:
+        """The whole answer as it goes over a connection."""
+        body = self.encoded()
+        head = f"HTTP/1.1 {self.status} OK\r\ncontent-type: {self.content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
+        return head.encode() + body
 
 
 @dataclass

@@ -1,14 +1,16 @@
-"""A process that parses a folder by way of a ledger, for tests that kill it or start several."""
+"""Processes that work on a folder by way of a ledger, for tests that kill them or start several."""
 
 from __future__ import annotations
 
 import functools
 import json
 import multiprocessing
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
-from llama_cloud_ext import LlamaParseReader
+from llama_cloud_ext import LlamaExtract, LlamaParseReader
 from llama_cloud_ext.wire import recovery
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -24,14 +26,35 @@ def parse_folder(address: str, ledger: str, folder: Path, out: Path, workers: in
     )
     (out.parent / f"{out.name}.started").touch()
     documents = reader.load_data(sorted(folder.iterdir()))
-    said = [[document.id_, document.text, document.metadata] for document in documents]
+    _write(out, [[document.id_, document.text, document.metadata] for document in documents])
+
+
+def extract_folder(address: str, ledger: str, folder: Path, out: Path, workers: int) -> None:
+    """Extract a total from every file of a folder; writes what came out of it once all of it is there."""
+    recovery.look_up_repeatedly = functools.partial(recovery.look_up_repeatedly, pauses=(0.02,))
+    extractor = LlamaExtract(base_url=address, api_key="llx-test", ledger=ledger, num_workers=workers)
+    (out.parent / f"{out.name}.started").touch()
+    schema = {"type": "object", "properties": {"total": {"type": "number"}}, "required": ["total"]}
+    results = extractor.extract(schema, None, sorted(folder.iterdir()))
+    _write(out, [[result.source.name, result.data] for result in results])
+
+
+def _write(out: Path, said: Any) -> None:
     temporary = out.with_suffix(".writing")
     temporary.write_text(json.dumps(said))
     temporary.rename(out)
 
 
-def started(address: str, ledger: str, folder: Path, out: Path, *, workers: int = 4) -> BaseProcess:
+def started(
+    address: str,
+    ledger: str,
+    folder: Path,
+    out: Path,
+    *,
+    workers: int = 4,
+    work: Callable[[str, str, Path, Path, int], None] = parse_folder,
+) -> BaseProcess:
     """Start such a process."""
-    process = _CONTEXT.Process(target=parse_folder, args=(address, ledger, folder, out, workers))
+    process = _CONTEXT.Process(target=work, args=(address, ledger, folder, out, workers))
     process.start()
     return process

@@ -1,4 +1,4 @@
-"""What a directory is created with, and the files in it."""
+"""Directories and the files in them: what they are created with, and what the service says of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from pydantic import Field, field_validator
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.wire.models.strict import StrictModel
+from llama_cloud_ext.wire.models.tolerant import (
+    TolerantModel,
+    as_mapping,
+    as_moment,
+    as_text,
+    as_text_or_empty,
+    attribute,
+)
 
-__all__ = ["DirectoryFileOptions", "DirectoryOptions", "FileMetadata"]
+__all__ = ["Directory", "DirectoryFile", "DirectoryFileOptions", "DirectoryOptions", "FileMetadata"]
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 FileMetadata = dict[str, bool | int | _Number | str | list[str] | None]
@@ -79,3 +87,63 @@ class DirectoryFileOptions(StrictModel):
                     hint="Use strings, finite numbers, booleans and lists of strings; dates are written as strings.",
                 )
         return value
+
+
+class Directory(TolerantModel):
+    """A directory, as the service tells of it.
+
+    Attributes:
+        id: The directory.
+        name: Its name, which need not be unique.
+        type: "user", "ephemeral", or "index" for what an index has made of another one.
+        description: What people are shown of it.
+        expires_at: When an ephemeral one may be cleaned up, where the service tells.
+        created_at: When it was created.
+        updated_at: When it changed last.
+        deleted_at: When it was deleted; None while it is there.
+    """
+
+    id = attribute(as_text_or_empty)
+    name = attribute(as_text_or_empty)
+    type = attribute(as_text)
+    description = attribute(as_text)
+    expires_at = attribute(as_moment)
+    created_at = attribute(as_moment)
+    updated_at = attribute(as_moment)
+    deleted_at = attribute(as_moment)
+
+    def __repr__(self) -> str:
+        return f"Directory(name={self.name!r}, id={self.id!r}, type={self.type!r})"
+
+
+class DirectoryFile(TolerantModel):
+    """A file of a directory, as the service tells of it.
+
+    Attributes:
+        id: Its id in the directory.
+        file_id: The upload behind it.
+        directory_id: The directory.
+        name: What it is called.
+        unique_id: What tells it from the others in the directory.
+        metadata: What was given with it.
+        updated_at: When it changed last.
+        deleted_at: When it was deleted; None while it is there.
+    """
+
+    id = attribute(as_text)
+    file_id = attribute(as_text)
+    directory_id = attribute(as_text)
+    name = attribute(as_text, "display_name")
+    unique_id = attribute(as_text)
+    metadata = attribute(as_mapping)
+    updated_at = attribute(as_moment)
+    deleted_at = attribute(as_moment)
+
+    @property
+    def download_url(self) -> str | None:
+        """Where its content is for some time, if it was asked for."""
+        found = self.raw.get("download_url")
+        return as_text(found.get("url") if isinstance(found, dict) else found)
+
+    def __repr__(self) -> str:
+        return f"DirectoryFile(name={self.name!r}, id={self.id!r})"

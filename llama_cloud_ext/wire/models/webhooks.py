@@ -30,6 +30,11 @@ class WebhookConfiguration(StrictModel):
                 "extract.partial_success",
                 "extract.pending",
                 "extract.cancelled",
+                "batch.success",
+                "batch.error",
+                "batch.pending",
+                "batch.running",
+                "batch.cancelled",
             ]
         ]
         | None
