@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index.core.schema import BaseNode, Document, MetadataMode, NodeRelationship, TransformComponent
@@ -26,8 +28,9 @@ from llama_cloud_ext.ids import stable_id
 from llama_cloud_ext.parse.reader import LlamaParseReader
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.wire.file_listing import list_inputs
-from llama_cloud_ext.wire.inputs import FilesInput
+from llama_cloud_ext.wire.inputs import FilesInput, Input
 from llama_cloud_ext.wire.io_loop import in_thread, run_async
+from llama_cloud_ext.wire.source_locations import Local, locate
 from llama_cloud_ext.wire.sources import resolve_source
 
 logger = logging.getLogger(__name__)
@@ -121,7 +124,7 @@ class LlamaParseTransform(TransformComponent):
             One document a file. Its id is the same in every run.
 
         Raises:
-            SourceError: There is no file, or a file cannot be looked at.
+            SourceError: There is no file. One that is empty or cannot be read fails by itself, when it is parsed.
 
         Example:
             ```python
@@ -132,21 +135,13 @@ class LlamaParseTransform(TransformComponent):
         """
         documents = []
         for item in list_inputs(files, None, fs):
-            source = resolve_source(item.file, fs=item.fs)
-            location = source.url or source.path
-            if location is None:
-                raise ConfigurationError(
-                    f"{item.label} is no file that another process could find",
-                    option="files",
-                    hint="Give paths or URLs; content at hand is parsed by LlamaParseReader.",
-                )
-            changes = {"file_size": source.size, "last_modified": source.modified}
-            metadata = {"file_path": location, **{key: value for key, value in changes.items() if value is not None}}
+            location, identity, changes = _looked_at(item)
+            metadata = {"file_path": location, **changes}
             hidden = list(changes)
             documents.append(
                 Document(
                     text=location,
-                    id_=stable_id(source.identity),
+                    id_=stable_id(identity),
                     metadata=metadata,
                     excluded_embed_metadata_keys=hidden,
                     excluded_llm_metadata_keys=hidden,
@@ -264,3 +259,25 @@ class LlamaParseTransform(TransformComponent):
             ):
                 kept += [key for key in given if key not in kept]
         return documents
+
+
+def _looked_at(item: Input) -> tuple[str, str, dict[str, Any]]:
+    """The location of a file, its identity, and what tells when it has changed, as far as it can be looked at."""
+    try:
+        source = resolve_source(item.file, fs=item.fs)
+    except SourceError:
+        if not isinstance(item.file, str | os.PathLike):
+            raise
+        place = locate(os.fsdecode(item.file), item.fs)
+        if isinstance(place, Local):
+            return place.path, "file:" + Path(place.path).as_posix(), {}
+        return place.identity, place.identity, {}
+    location = source.url or source.path
+    if location is None:
+        raise ConfigurationError(
+            f"{item.label} is no file that another process could find",
+            option="files",
+            hint="Give paths or URLs; content at hand is parsed by LlamaParseReader.",
+        )
+    changes = {"file_size": source.size, "last_modified": source.modified}
+    return location, source.identity, {key: value for key, value in changes.items() if value is not None}

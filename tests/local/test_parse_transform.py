@@ -95,6 +95,19 @@ async def test_failures(folder: Path, tmp_path: Path, data_dir: Path) -> None:
         LlamaParseTransform.file_documents(b"%PDF")
 
 
+def test_an_empty_file(folder: Path, tmp_path: Path) -> None:
+    """Ensure a file that cannot be sent stands in the list as any other, with the same id, and fails by itself."""
+    ids = {stub.metadata["file_path"]: stub.id_ for stub in LlamaParseTransform.file_documents(folder)}
+    empty = folder / "latex-lorem.pdf"
+    empty.write_bytes(b"")
+    stubs = LlamaParseTransform.file_documents(folder)
+    assert {stub.metadata["file_path"]: stub.id_ for stub in stubs} == ids
+    lenient = LlamaParseTransform(reader=reader_at(tmp_path, on_error="skip"), failed_files="keep")
+    errors = {node.metadata["file_path"]: node.metadata.get("parse_error", "") for node in lenient(stubs)}
+    assert "is empty" in errors.pop(str(empty))
+    assert list(errors.values()) == [""]
+
+
 def test_what_is_no_files_fault(folder: Path) -> None:
     """Ensure lenient transforms raise what every file would fail of, such as a service that cannot be reached."""
     reader = LlamaParseReader(base_url="http://127.0.0.1:9", api_key="llx-test", on_error="skip", retry_budget=0.1)

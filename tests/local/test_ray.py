@@ -1,4 +1,4 @@
-"""LlamaParseTransform on a real Ray: two workers that share a ledger, files on S3, and a worker that is killed."""
+"""The README's pipeline on a real Ray: two workers that share a ledger on S3, and one that is killed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ import s3fs
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.schema import BaseNode
 
-from llama_cloud_ext import LedgerEntries, LlamaParseReader, LlamaParseTransform
+from llama_cloud_ext import LedgerEntries, LlamaParseTransform
 from tests.benchmarks.simulated_cloud import SimulatedCloud
+from tests.docs.python_examples import REPOSITORY, fenced_blocks
 from tests.http.test_s3_sources import endpoint  # noqa: F401 - the fixture
 
 FILES = 8
+README = REPOSITORY / "README.md"
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -40,12 +42,14 @@ def s3(endpoint: str) -> Iterator[Any]:  # noqa: F811 - the fixture
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _cluster(s3: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Ray of this machine, on the loopback, which leaves nothing behind."""
+def _cluster(s3: Any, _simulated_process: SimulatedCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Ray of this machine, on the loopback, which leaves nothing behind, and whose workers know the service."""
     import ray
 
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # Ray keeps one of its own in the home directory
+        environment.setenv("LLAMA_CLOUD_BASE_URL", _simulated_process.base_url)
+        environment.setenv("LLAMA_CLOUD_API_KEY", "llx-test")
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
         ray.init(
             num_cpus=2,
@@ -79,47 +83,31 @@ def kill_who_holds_an_entry(s3: Any, ledger: str, killed: list[int]) -> None:
 
 def test_two_workers_and_a_kill(s3: Any, simulated_cloud: SimulatedCloud) -> None:
     """Ensure each file is created once and none lost, though a worker is killed; one that fails is named."""
-    from llama_index.ingestion.ray import RayIngestionPipeline, RayTransformComponent
-    from ray.data import ActorPoolStrategy
-
     for number in range(FILES):
-        s3.pipe_file(f"papers/ray/{number}-0.4.pdf", b"%PDF-1.7 " + str(number).encode())
-    # The same files twice: the workers come upon each other's.
-    stubs = LlamaParseTransform.file_documents("s3://papers/ray/*.pdf") * 2
-    s3.rm("papers/ray/3-0.4.pdf")
-    reader = LlamaParseReader(
-        base_url=simulated_cloud.base_url,
-        api_key="llx-test",
-        version="2025-01-01",
-        ledger="s3://papers/ledger",
-        on_error="skip",
-    )
-    options = {"reader": reader, "failed_files": "keep"}
-    spread = RayIngestionPipeline(
-        transformations=[
-            RayTransformComponent(
-                transform_class=LlamaParseTransform,
-                transform_kwargs=options,
-                map_batches_kwargs={"batch_size": 1, "compute": ActorPoolStrategy(size=2), "num_cpus": 1},
-            )
-        ]
-    )
+        s3.pipe_file(f"papers/reports/{number}-0.4.pdf", b"%PDF-1.7 " + str(number).encode())
+    s3.pipe_file("papers/reports/empty.pdf", b"")
     killed: list[int] = []
     killer = threading.Thread(target=kill_who_holds_an_entry, args=(s3, "papers/ledger", killed))
     killer.start()
-    nodes = spread.run(documents=stubs)
+    (example,) = fenced_blocks(README.read_text(encoding="utf-8"), "py")
+    names: dict[str, Any] = {}
+    # Several batches for each worker.
+    exec(example.code.replace('"batch_size": 64', '"batch_size": 1'), names)  # noqa: S102 - our own documentation
     killer.join()
     assert len(killed) == 1
     assert killed[0] != os.getpid()
-    counts = ("jobs_created", "jobs_created_again")
-    assert [simulated_cloud.stats()[count] for count in counts] == [FILES - 1, 0]
-    assert [entry.state for entry in LedgerEntries("s3://papers/ledger")] == ["done"] * (FILES - 1)
-    alone = IngestionPipeline(transformations=[LlamaParseTransform(**options)], disable_cache=True)
-    assert sorted(map(told, nodes)) == sorted([told(node) for node in alone.run(documents=stubs[:FILES])] * 2)
-    assert simulated_cloud.stats()["jobs_created"] == FILES - 1
-    failed = [node.metadata for node in nodes if "parse_error" in node.metadata]
-    assert [metadata["file_path"] for metadata in failed] == ["s3://papers/ray/3-0.4.pdf"] * 2
-    assert "does not exist" in failed[0]["parse_error"]
+    stats = simulated_cloud.stats()
+    assert (stats["jobs_created"], stats["jobs_created_again"]) == (FILES, 0)
+    assert [entry.state for entry in LedgerEntries("s3://papers/ledger")] == ["done"] * FILES
+    (failed,) = names["failed"]
+    assert failed["file_path"] == "s3://papers/reports/empty.pdf"
+    assert "is empty" in failed["parse_error"]
+    alone = IngestionPipeline(
+        transformations=[LlamaParseTransform(reader=names["reader"], failed_files="keep")], disable_cache=True
+    )
+    expected = alone.run(documents=LlamaParseTransform.file_documents("s3://papers/reports/*.pdf"))
+    assert sorted(map(told, names["nodes"])) == sorted(map(told, expected))
+    assert simulated_cloud.stats()["jobs_created"] == FILES
 
 
 def told(node: BaseNode) -> str:
