@@ -15,14 +15,14 @@ from typing import Any
 
 from llama_cloud_ext.batch.collecting import BatchCollector, is_final
 from llama_cloud_ext.batch.configurations import BatchConfiguration
-from llama_cloud_ext.batch.filling import BatchFiller, LeaseLostError
+from llama_cloud_ext.batch.filling import BatchFiller
 from llama_cloud_ext.batch.handle import BatchFile, StartedBatch
 from llama_cloud_ext.batch.noted import NotedBatch, NotedBatches
 from llama_cloud_ext.batch.product_work import ProductWork
 from llama_cloud_ext.batch.starting import BatchStarter, Upload, failed, looked_at, unique_id_of
 from llama_cloud_ext.errors import FailedItem, LlamaCloudError, NotFoundError
 from llama_cloud_ext.jobs.files_runner import credits_of
-from llama_cloud_ext.jobs.ledger import Ledger, entry_key, harmless
+from llama_cloud_ext.jobs.ledger import LeaseLostError, Ledger, entry_key, harmless
 from llama_cloud_ext.jobs.ledger_records import EntryRecords
 from llama_cloud_ext.progress import ProgressReport
 from llama_cloud_ext.wire.concurrency import concurrently
