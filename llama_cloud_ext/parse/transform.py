@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import logging
+import os
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index.core.schema import BaseNode, Document, MetadataMode, NodeRelationship, TransformComponent
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from llama_cloud_ext.errors import ConfigurationError, FailedItem
+from llama_cloud_ext.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    FailedItem,
+    LedgerError,
+    PartialFailureError,
+    PermissionDeniedError,
+    PlanLimitError,
+    QuotaError,
+    SourceError,
+    TransportError,
+)
 from llama_cloud_ext.ids import stable_id
 from llama_cloud_ext.parse.reader import LlamaParseReader
 from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.wire.file_listing import list_inputs
-from llama_cloud_ext.wire.inputs import FilesInput
+from llama_cloud_ext.wire.inputs import FilesInput, Input
 from llama_cloud_ext.wire.io_loop import in_thread, run_async
+from llama_cloud_ext.wire.source_locations import Local, locate
 from llama_cloud_ext.wire.sources import resolve_source
 
 logger = logging.getLogger(__name__)
@@ -26,6 +40,17 @@ _LOCATIONS = ("file_path", "path", "url", "source_url")
 
 _KEPT = "\0"
 """Begins the names of nodes that stay as they are; no location does."""
+
+_NOT_OF_A_FILE = (
+    AuthenticationError,
+    ConfigurationError,
+    LedgerError,
+    PermissionDeniedError,
+    PlanLimitError,
+    QuotaError,
+    TransportError,
+)
+"""What every other file would fail of, too. A SourceError, though a ConfigurationError, is of one file."""
 
 
 class LlamaParseTransform(TransformComponent):
@@ -39,6 +64,11 @@ class LlamaParseTransform(TransformComponent):
     `RayIngestionPipeline` on as many machines as there are. With a reader that has a `ledger`, which all of them
     share, no file is paid for twice, whoever parses it. Among the fields of the reader, its key is left out where
     LlamaIndex writes the transform down, as for its cache.
+
+    A file that fails ends the run, once the others of its batch are done; with `on_error="skip"` of the reader it is
+    logged and left out. What worker processes have in `reader.failures` is gone with them, so for them there is
+    `failed_files="keep"`: the document that stands for the file goes on, with the reason as `parse_error` in its
+    metadata. A docstore counts either as done: delete the document there to have the next run try again.
 
     Example:
         ```python
@@ -61,6 +91,11 @@ class LlamaParseTransform(TransformComponent):
     )
     without_location: Literal["raise", "keep"] = Field(
         default="raise", description="What a node without a path does: raise, or stay as it is."
+    )
+    failed_files: Literal["drop", "keep"] = Field(
+        default="drop",
+        description='With on_error="skip" of the reader: leave out files that failed, or keep what stands for them, '
+        "with the reason as parse_error in its metadata.",
     )
 
     _uncached: str | None = PrivateAttr(default=None)
@@ -89,7 +124,7 @@ class LlamaParseTransform(TransformComponent):
             One document a file. Its id is the same in every run.
 
         Raises:
-            SourceError: There is no file, or a file cannot be looked at.
+            SourceError: There is no file. One that is empty or cannot be read fails by itself, when it is parsed.
 
         Example:
             ```python
@@ -100,21 +135,13 @@ class LlamaParseTransform(TransformComponent):
         """
         documents = []
         for item in list_inputs(files, None, fs):
-            source = resolve_source(item.file, fs=item.fs)
-            location = source.url or source.path
-            if location is None:
-                raise ConfigurationError(
-                    f"{item.label} is no file that another process could find",
-                    option="files",
-                    hint="Give paths or URLs; content at hand is parsed by LlamaParseReader.",
-                )
-            changes = {"file_size": source.size, "last_modified": source.modified}
-            metadata = {"file_path": location, **{key: value for key, value in changes.items() if value is not None}}
+            location, identity, changes = _looked_at(item)
+            metadata = {"file_path": location, **changes}
             hidden = list(changes)
             documents.append(
                 Document(
                     text=location,
-                    id_=stable_id(source.identity),
+                    id_=stable_id(identity),
                     metadata=metadata,
                     excluded_embed_metadata_keys=hidden,
                     excluded_llm_metadata_keys=hidden,
@@ -143,18 +170,37 @@ class LlamaParseTransform(TransformComponent):
 
         Raises:
             ConfigurationError: A node has no path.
-            PartialFailureError: Some files failed, unless the reader has `on_error="skip"`; its `failures` name them.
+            PartialFailureError: Some files failed, and the reader has no `on_error="skip"`; or all did, for a reason
+                that is no file's own, such as a wrong key.
         """
         groups = self._groups(nodes)
         locations, metadata = self._asked(groups)
-        return self._answered(groups, self.reader.parse(locations, metadata))
+        results: Sequence[ParseResult | FailedItem]
+        try:
+            results = self.reader.parse(locations, metadata)
+        except PartialFailureError as error:
+            results = self._skipped(error)
+        return self._answered(groups, results)
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """The asynchronous twin of calling it."""
         groups = self._groups(nodes)
         locations, metadata = self._asked(groups)
-        results = await self.reader.aparse(locations, metadata)
+        results: Sequence[ParseResult | FailedItem]
+        try:
+            results = await self.reader.aparse(locations, metadata)
+        except PartialFailureError as error:
+            results = self._skipped(error)
         return await run_async(in_thread, self._answered, groups, results)
+
+    def _skipped(self, error: PartialFailureError) -> list[FailedItem]:
+        """The failures of a batch without any success: who chose its files was the pipeline, not the user."""
+        if self.reader.on_error == "raise":
+            raise error
+        reasons = [failure.error for failure in error.failures]
+        if any(isinstance(reason, _NOT_OF_A_FILE) and not isinstance(reason, SourceError) for reason in reasons):
+            raise error
+        return error.failures
 
     def _groups(self, nodes: Sequence[BaseNode]) -> dict[str, BaseNode]:
         """The first node of each file by its location, and nodes that stay, in their order."""
@@ -195,6 +241,11 @@ class LlamaParseTransform(TransformComponent):
                 answered.append(node)
             elif isinstance(result := next(found), ParseResult):
                 answered += self._documents(result, node)
+            else:
+                logger.warning("skipped %s", result)
+                if self.failed_files == "keep":
+                    # Whoever gave the node may use it again.
+                    answered.append(node.model_copy(update={"metadata": {**node.metadata, "parse_error": str(result)}}))
         return answered
 
     def _documents(self, result: ParseResult, node: BaseNode) -> list[Document]:
@@ -208,3 +259,25 @@ class LlamaParseTransform(TransformComponent):
             ):
                 kept += [key for key in given if key not in kept]
         return documents
+
+
+def _looked_at(item: Input) -> tuple[str, str, dict[str, Any]]:
+    """The location of a file, its identity, and what tells when it has changed, as far as it can be looked at."""
+    try:
+        source = resolve_source(item.file, fs=item.fs)
+    except SourceError:
+        if not isinstance(item.file, str | os.PathLike):
+            raise
+        place = locate(os.fsdecode(item.file), item.fs)
+        if isinstance(place, Local):
+            return place.path, "file:" + Path(place.path).as_posix(), {}
+        return place.identity, place.identity, {}
+    location = source.url or source.path
+    if location is None:
+        raise ConfigurationError(
+            f"{item.label} is no file that another process could find",
+            option="files",
+            hint="Give paths or URLs; content at hand is parsed by LlamaParseReader.",
+        )
+    changes = {"file_size": source.size, "last_modified": source.modified}
+    return location, source.identity, {key: value for key, value in changes.items() if value is not None}

@@ -21,7 +21,7 @@ TITLES = {SERVICES: "llama-cloud-services 0.6.94", SDK_CLIENT: "llama-cloud 2.19
 REQUIREMENTS = {
     SERVICES: ["llama-cloud-services==0.6.94"],
     SDK_CLIENT: [SDK, "llama-index-core>=0.13,<0.15"],
-    OURS: ["-e", f"{ROOT}[local]", "pypdf"],
+    OURS: ["-e", f"{ROOT}[local,ray]", "pypdf"],
 }
 LONGEST_TASK_SECONDS = 900
 
@@ -114,6 +114,13 @@ class Bench:
             path = self.folder / f"{kind}-{number:03d}-{seconds:g}.pdf"
             path.write_bytes(TINY_PDF)
             paths.append(str(path))
+        return paths
+
+    def distinct_files(self, count: int, seconds: float) -> list[str]:
+        """Make tiny files whose jobs take this long and whose contents differ, as a ledger wants them."""
+        paths = self.files(count, seconds)
+        for number, path in enumerate(paths):
+            Path(path).write_bytes(TINY_PDF + str(number).encode())
         return paths
 
     def scaled(self, number: int) -> int:

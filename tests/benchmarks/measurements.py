@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,28 @@ def directories(bench: Bench) -> list[Row]:
         bench.row(what, cell, [SERVICES, OURS]),
         bench.row(f"{what}, after `prefetch`", lambda client: cell(client, prefetch=True), [OURS]),
     ]
+
+
+def pipelines(bench: Bench) -> list[Row]:
+    """Ingestion pipelines over many files: in one process, and on Ray with two workers that share a ledger."""
+    if OURS not in bench.plan.clients:
+        return []
+    count, seconds = bench.scaled(256), bench.plan.seconds
+    paths = bench.distinct_files(count, seconds)
+    what = f"`LlamaParseTransform`, {count} files of {seconds:g} s"
+    rows = []
+    for where, task in (("one process", "pipeline_in_one_process"), ("Ray, 2 workers, one ledger", "pipeline_on_ray")):
+        answers = bench.repeated(partial(bench.cloud_task, OURS, task, paths=paths))
+        worst = min(answers, key=lambda answer: float(answer["arrived"]))
+        again = max(answer["stats"]["jobs_created_again"] for answer in answers)
+        billed = f", {again} jobs created again" if again else ""
+        cell = (
+            f"{median(answers, lambda a: a['seconds']):.1f} s, {arrivals(count, worst)}{billed}; "
+            f"again from the ledger {median(answers, lambda a: a['again']):.1f} s, "
+            f"{median(answers, requests_of):.0f} requests in both"
+        )
+        rows.append(Row(f"{what}: {where}", {OURS: cell}))
+    return rows
 
 
 def faults(bench: Bench) -> list[Row]:
@@ -312,6 +335,7 @@ SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
     "long": requests_for_a_long_job,
     "many": many_files,
     "directories": directories,
+    "pipelines": pipelines,
     "faults": faults,
     "memory": memory,
     "imports": imports,

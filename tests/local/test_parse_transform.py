@@ -72,7 +72,7 @@ def test_what_stands_for_a_file(folder: Path, tmp_path: Path) -> None:
         named(pages)
 
 
-def test_failures(folder: Path, tmp_path: Path, data_dir: Path) -> None:
+async def test_failures(folder: Path, tmp_path: Path, data_dir: Path) -> None:
     """Ensure one bad file raises with the others' results, or is passed over and named."""
     shutil.copy(data_dir / "truncated.pdf", folder)
     stubs = LlamaParseTransform.file_documents(folder)
@@ -81,10 +81,38 @@ def test_failures(folder: Path, tmp_path: Path, data_dir: Path) -> None:
     lenient = LlamaParseTransform(reader=reader_at(tmp_path, on_error="skip"))
     assert len(lenient(stubs)) == 5
     assert [failure.source for failure in lenient.reader.failures] == [str(folder / "truncated.pdf")]
+    (folder / "truncated.pdf").unlink()
+    # A pipeline's batch may happen to hold nothing else.
+    bad = [stub for stub in stubs if stub.metadata["file_path"].endswith("truncated.pdf")]
+    assert LlamaParseTransform(reader=lenient.reader)(bad) == []
+    (kept,) = await LlamaParseTransform(reader=lenient.reader, failed_files="keep").acall(bad)
+    assert (kept.node_id, kept.metadata["file_path"]) == (bad[0].id_, bad[0].metadata["file_path"])
+    assert "does not exist" in kept.metadata["parse_error"]
+    assert "parse_error" not in bad[0].metadata
     with pytest.raises(SourceError):
         LlamaParseTransform.file_documents(tmp_path / "nowhere" / "*.pdf")
     with pytest.raises(ConfigurationError, match="no file that another process could find"):
         LlamaParseTransform.file_documents(b"%PDF")
+
+
+def test_an_empty_file(folder: Path, tmp_path: Path) -> None:
+    """Ensure a file that cannot be sent stands in the list as any other, with the same id, and fails by itself."""
+    ids = {stub.metadata["file_path"]: stub.id_ for stub in LlamaParseTransform.file_documents(folder)}
+    empty = folder / "latex-lorem.pdf"
+    empty.write_bytes(b"")
+    stubs = LlamaParseTransform.file_documents(folder)
+    assert {stub.metadata["file_path"]: stub.id_ for stub in stubs} == ids
+    lenient = LlamaParseTransform(reader=reader_at(tmp_path, on_error="skip"), failed_files="keep")
+    errors = {node.metadata["file_path"]: node.metadata.get("parse_error", "") for node in lenient(stubs)}
+    assert "is empty" in errors.pop(str(empty))
+    assert list(errors.values()) == [""]
+
+
+def test_what_is_no_files_fault(folder: Path) -> None:
+    """Ensure lenient transforms raise what every file would fail of, such as a service that cannot be reached."""
+    reader = LlamaParseReader(base_url="http://127.0.0.1:9", api_key="llx-test", on_error="skip", retry_budget=0.1)
+    with pytest.raises(PartialFailureError, match=r"127\.0\.0\.1:9"):
+        LlamaParseTransform(reader=reader, failed_files="keep")(LlamaParseTransform.file_documents(folder))
 
 
 def test_a_pipeline_replaces_what_changed(folder: Path, tmp_path: Path) -> None:

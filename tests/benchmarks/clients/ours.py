@@ -11,6 +11,7 @@ from typing import Any
 
 import managed_index
 import measured
+import pipelines
 
 from llama_cloud_ext import LlamaParseReader
 
@@ -149,5 +150,7 @@ if __name__ == "__main__":
         upload=upload,
         documents=documents,
         local=local,
+        pipeline_in_one_process=pipelines.in_one_process,
+        pipeline_on_ray=pipelines.on_ray,
         **managed_index.tasks(index_class),
     )
