@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from llama_cloud_ext.batch.access import ServiceAccess
+from llama_cloud_ext.batch.collecting import ended_batch
 from llama_cloud_ext.jobs.pipeline import check_outcome, id_in
 from llama_cloud_ext.wire import batches
 from llama_cloud_ext.wire.batch_jobs import BATCH_JOBS
@@ -17,7 +18,6 @@ from llama_cloud_ext.wire.models.batch import Batch, BatchOptions, BatchProduct
 from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
 from llama_cloud_ext.wire.paging import first
 from llama_cloud_ext.wire.recovery import BatchCreateRecovery
-from llama_cloud_ext.wire.watcher import watcher_for
 
 BatchStatus = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 
@@ -26,7 +26,7 @@ class LlamaCloudBatches(ServiceAccess):
     """Batches of LlamaCloud: one job on every file of a directory.
 
     `LlamaBatchReader` does all of it for files of one's own, results included. This class is for directories that are
-    there already, and for looking at what runs. Webhooks are told of batches here alone, as the reader waits itself.
+    there already, and for looking at what runs.
 
     Example:
         ```python
@@ -128,7 +128,7 @@ class LlamaCloudBatches(ServiceAccess):
         )
 
     def get(self, batch_id: str, *, results: bool = False) -> Batch:
-        """A batch.
+        """A batch as it stands now.
 
         Args:
             batch_id: The batch.
@@ -214,10 +214,10 @@ class LlamaCloudBatches(ServiceAccess):
         return Batch(await batches.cancel(self._connection(), batch_id))
 
     async def _wait(self, batch_id: str, timeout: float | None) -> Batch:
-        watcher = watcher_for(self._connection(), BATCH_JOBS)
-        record = await watcher.wait(batch_id, timeout=self.batch_timeout if timeout is None else timeout)
+        seconds = self.batch_timeout if timeout is None else timeout
+        record = await ended_batch(self._connection(), batch_id, timeout=seconds)
         check_outcome(record, product=BATCH_JOBS.product)
-        return await self._get(batch_id, True)
+        return Batch(record)
 
 
 def _options(

@@ -64,7 +64,7 @@ class BatchCollector:
             A result or a FailedItem for each file, in the order of the batch's files.
         """
         try:
-            record = await self._ended(batch)
+            record = await ended_batch(self._connection, batch.batch_id, timeout=self._batch_timeout)
         except LlamaCloudError as error:
             outcomes: list[Any] = [await self._failed(file, error) for file in batch.files]
         else:
@@ -80,21 +80,6 @@ class BatchCollector:
         if not kept:
             await delete_directory(self._connection, batch.directory_id)
         return outcomes
-
-    async def _ended(self, batch: StartedBatch) -> dict[str, Any]:
-        """The batch's final record, with its results."""
-        watcher = watcher_for(self._connection, BATCH_JOBS)
-        ended = await watcher.wait(batch.batch_id, timeout=self._batch_timeout)
-        if str(ended.get("status")).upper() == "FAILED":
-            check_outcome(ended, product=BATCH_JOBS.product)
-
-        async def look() -> dict[str, Any] | None:
-            record = await batches.get(self._connection, batch.batch_id, expand=["results"])
-            return record if isinstance(record.get("results"), list) else None
-
-        # They may be null for a moment longer than the batch is running.
-        found = await look() or await look_up_repeatedly(look)
-        return found or {**ended, "results": []}
 
     async def _outcome(
         self, batch: StartedBatch, record: dict[str, Any], jobs: dict[str, dict[str, Any]], file: BatchFile
@@ -116,6 +101,31 @@ class BatchCollector:
             error = copy(error).with_context(file=file.label)
         await self._report.finished(file.label, failed=True)
         return FailedItem(file.label, error, getattr(error, "job", None), file.index)
+
+
+async def ended_batch(connection: Connection, batch_id: str, *, timeout: float | None) -> dict[str, Any]:
+    """Wait for the end of a batch: its final record, with its results.
+
+    Args:
+        connection: Where it is.
+        batch_id: The batch.
+        timeout: The most seconds to wait, or None.
+
+    Raises:
+        JobFailedError: It failed, so that there are no results to rely on.
+        JobDeadlineError: It took longer.
+    """
+    ended = await watcher_for(connection, BATCH_JOBS).wait(batch_id, timeout=timeout)
+    if str(ended.get("status")).upper() == "FAILED":
+        check_outcome(ended, product=BATCH_JOBS.product)
+
+    async def look() -> dict[str, Any] | None:
+        record = await batches.get(connection, batch_id, expand=["results"])
+        return record if isinstance(record.get("results"), list) else None
+
+    # They may be null for a moment longer than the batch is running.
+    found = await look() or await look_up_repeatedly(look)
+    return found or {**ended, "results": []}
 
 
 def _jobs_of(record: dict[str, Any]) -> dict[str, dict[str, Any]]:

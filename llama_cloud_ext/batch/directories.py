@@ -59,7 +59,7 @@ class LlamaCloudDirectories(ServiceAccess):
         expires_at: datetime | None = None,
         connector_subscription_id: str | None = None,
     ) -> Directory:
-        """Create a directory.
+        """Create a directory, which is empty at first.
 
         Args:
             name: Its name, which need not be unique.
@@ -117,7 +117,7 @@ class LlamaCloudDirectories(ServiceAccess):
         return await run_async(self._list, name, type, include_deleted, limit)
 
     def get(self, directory_id: str) -> Directory:
-        """A directory.
+        """A directory as it is now.
 
         Args:
             directory_id: The directory.
@@ -274,7 +274,11 @@ class LlamaCloudDirectories(ServiceAccess):
         display_name: str | None = None,
         display_name_contains: str | None = None,
         unique_id: str | None = None,
+        file_id: str | None = None,
+        updated_at_on_or_after: datetime | None = None,
+        updated_at_on_or_before: datetime | None = None,
         include_deleted: bool | None = None,
+        download_urls: bool = False,
         limit: int | None = None,
     ) -> list[DirectoryFile]:
         """The files of a directory.
@@ -284,13 +288,26 @@ class LlamaCloudDirectories(ServiceAccess):
             display_name: Only those of this name.
             display_name_contains: Only those whose names have this in them.
             unique_id: Only the one with this unique id.
+            file_id: Only those with this upload behind them.
+            updated_at_on_or_after: Only those that changed then or later.
+            updated_at_on_or_before: Only those that did not change later.
             include_deleted: Whether those that were deleted are listed, too.
+            download_urls: Whether each comes with its `download_url`.
             limit: The most files; None for all.
 
         Raises:
             NotFoundError: There is no such directory.
         """
-        filters = _file_filters(display_name, display_name_contains, unique_id, include_deleted)
+        filters = {
+            "display_name": display_name,
+            "display_name_contains": display_name_contains,
+            "unique_id": unique_id,
+            "file_id": file_id,
+            "updated_at_on_or_after": updated_at_on_or_after,
+            "updated_at_on_or_before": updated_at_on_or_before,
+            "include_deleted": include_deleted,
+            "expand": ["download_url"] if download_urls else [],
+        }
         return run(self._list_files, directory_id, filters, limit)
 
     async def alist_files(
@@ -300,11 +317,24 @@ class LlamaCloudDirectories(ServiceAccess):
         display_name: str | None = None,
         display_name_contains: str | None = None,
         unique_id: str | None = None,
+        file_id: str | None = None,
+        updated_at_on_or_after: datetime | None = None,
+        updated_at_on_or_before: datetime | None = None,
         include_deleted: bool | None = None,
+        download_urls: bool = False,
         limit: int | None = None,
     ) -> list[DirectoryFile]:
         """The asynchronous twin of `list_files`."""
-        filters = _file_filters(display_name, display_name_contains, unique_id, include_deleted)
+        filters = {
+            "display_name": display_name,
+            "display_name_contains": display_name_contains,
+            "unique_id": unique_id,
+            "file_id": file_id,
+            "updated_at_on_or_after": updated_at_on_or_after,
+            "updated_at_on_or_before": updated_at_on_or_before,
+            "include_deleted": include_deleted,
+            "expand": ["download_url"] if download_urls else [],
+        }
         return await run_async(self._list_files, directory_id, filters, limit)
 
     def get_file(self, directory_id: str, directory_file_id: str) -> DirectoryFile:
@@ -542,14 +572,3 @@ def _file_options(display_name: str | None, unique_id: str | None, metadata: Met
     return DirectoryFileOptions(
         display_name=display_name, unique_id=unique_id, metadata=None if metadata is None else dict(metadata)
     )
-
-
-def _file_filters(
-    display_name: str | None, display_name_contains: str | None, unique_id: str | None, include_deleted: bool | None
-) -> dict[str, Any]:
-    return {
-        "display_name": display_name,
-        "display_name_contains": display_name_contains,
-        "unique_id": unique_id,
-        "include_deleted": include_deleted,
-    }

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from typing import Any, Protocol
 
 from llama_cloud_ext.batch.handle import BatchFile
-from llama_cloud_ext.extract.config import ExtractConfig
 from llama_cloud_ext.extract.data_schema import DataSchema
 from llama_cloud_ext.extract.job import checked_result
 from llama_cloud_ext.extract.pipeline import ExtractPipeline
 from llama_cloud_ext.extract.result import ExtractResult
-from llama_cloud_ext.extract.saved_configurations import configuration_id_of, saved_parameters
 from llama_cloud_ext.jobs.pipeline import CreatedJob
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
 from llama_cloud_ext.parse.result import ParseResult
-from llama_cloud_ext.wire import configurations
 from llama_cloud_ext.wire.io_loop import in_thread
 from llama_cloud_ext.wire.job_slots import JobSlots
 from llama_cloud_ext.wire.models.batch import BatchProduct
 from llama_cloud_ext.wire.settings import Settings
-from llama_cloud_ext.wire.transport import Connection, connection_for
+from llama_cloud_ext.wire.transport import connection_for
 
 
 class ProductWork(Protocol):
@@ -33,6 +28,12 @@ class ProductWork(Protocol):
 
     async def result(self, job_id: str, file: BatchFile) -> Any:
         """Wait for the job of a file, and fetch its result."""
+
+    async def response(self, job_id: str, file: BatchFile) -> dict[str, Any]:
+        """Wait for the job of a file, and fetch what the service says of it."""
+
+    async def made(self, response: dict[str, Any], file: BatchFile) -> Any:
+        """Make a file's result of what the service said."""
 
 
 class Parsing:
@@ -56,16 +57,23 @@ class Parsing:
 
     async def result(self, job_id: str, file: BatchFile) -> ParseResult:
         """Wait for the job of a file, and fetch its result."""
+        return await self.made(await self.response(job_id, file), file)
+
+    async def response(self, job_id: str, file: BatchFile) -> dict[str, Any]:
+        """Wait for the job of a file, and fetch what the service says of it."""
         pipeline = ParsePipeline(
             connection_for(self._settings), slots=JobSlots(1), job_timeout=self._job_timeout, delete_after=False
         )
 
         async def response(record: dict[str, Any]) -> dict[str, Any]:
             async with self._gate:
-                return await pipeline.fetch(job_id, self._wanted, tier=record.get("tier"))
+                return await pipeline.fetch_whole(job_id, self._wanted, tier=record.get("tier"), file=file.label)
 
-        found = await pipeline.collected(CreatedJob(job_id), response, file=file.label)
-        result = ParseResult(found, source=file.source, settings=self._settings)
+        return await pipeline.collected(CreatedJob(job_id), response, file=file.label)
+
+    async def made(self, response: dict[str, Any], file: BatchFile) -> ParseResult:
+        """Make a file's result of what the service said."""
+        result = ParseResult(response, source=file.source, settings=self._settings)
         await in_thread(result.raise_if_blank)
         return result
 
@@ -93,6 +101,10 @@ class Extraction:
 
     async def result(self, job_id: str, file: BatchFile) -> ExtractResult[Any]:
         """Wait for the job of a file, and fetch its result."""
+        return await self.made(await self.response(job_id, file), file)
+
+    async def response(self, job_id: str, file: BatchFile) -> dict[str, Any]:
+        """Wait for the job of a file, and fetch what the service says of it."""
         pipeline = ExtractPipeline(
             connection_for(self._settings), slots=JobSlots(1), job_timeout=self._job_timeout, delete_after=False
         )
@@ -101,24 +113,8 @@ class Extraction:
             async with self._gate:
                 return await pipeline.fetch(job_id)
 
-        record = await pipeline.collected(CreatedJob(job_id), response, file=file.label)
-        return await in_thread(checked_result, record, file.source, self._schema)
+        return await pipeline.collected(CreatedJob(job_id), response, file=file.label)
 
-
-async def extraction_configuration(connection: Connection, data_schema: Any, config: Any) -> str:
-    """The id of a saved configuration for an extraction.
-
-    One is made where there is none of this content. It stays: its name is made of what is in it, so that other calls
-    for the same come upon it.
-
-    Args:
-        connection: Where to ask.
-        data_schema: A Pydantic class or a JSON schema; or the name or id of a configuration that was saved before.
-        config: Settings for a schema, or None for the service's defaults.
-    """
-    if isinstance(data_schema, str):
-        return await configuration_id_of(connection, data_schema)
-    parameters = saved_parameters(DataSchema.of(data_schema), ExtractConfig.of(config))
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
-    record = await configurations.upsert(connection, f"llama-cloud-ext batch {digest[:20]}", parameters)
-    return str(record["id"])
+    async def made(self, response: dict[str, Any], file: BatchFile) -> ExtractResult[Any]:
+        """Make a file's result of what the service said."""
+        return await in_thread(checked_result, response, file.source, self._schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index.core.readers.base import BasePydanticReader
@@ -10,8 +11,9 @@ from llama_index.core.schema import Document
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from llama_cloud_ext.batch.collecting import adopt
+from llama_cloud_ext.batch.configurations import BatchConfiguration, Named, OfSchema
 from llama_cloud_ext.batch.handle import BatchHandle
-from llama_cloud_ext.batch.product_work import Extraction, Parsing, ProductWork, extraction_configuration
+from llama_cloud_ext.batch.product_work import Extraction, Parsing, ProductWork
 from llama_cloud_ext.batch.runner import BatchRunner
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, PartialFailureError
 from llama_cloud_ext.extract.config import ExtractConfig
@@ -19,8 +21,10 @@ from llama_cloud_ext.extract.data_schema import DataSchema
 from llama_cloud_ext.extract.events import extract_event
 from llama_cloud_ext.extract.result import ExtractResult
 from llama_cloud_ext.instrumentation import span
+from llama_cloud_ext.jobs.ledger import ledger_at
 from llama_cloud_ext.jobs.outcomes import OnError, Outcomes
 from llama_cloud_ext.jobs.state import JobsState
+from llama_cloud_ext.parse.assets import IMAGES
 from llama_cloud_ext.parse.events import parse_event
 from llama_cloud_ext.parse.pipeline import Wanted
 from llama_cloud_ext.parse.result import ParseResult
@@ -29,6 +33,7 @@ from llama_cloud_ext.wire.file_listing import list_inputs
 from llama_cloud_ext.wire.inputs import ExtraInfo, FilesInput
 from llama_cloud_ext.wire.io_loop import in_thread, run, run_async
 from llama_cloud_ext.wire.models.strict import invalid_options
+from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
 from llama_cloud_ext.wire.settings import ConnectionOptions, refuse_unpicklable
 from llama_cloud_ext.wire.transport import connection_for
 
@@ -48,6 +53,10 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
     Files go into a directory that is made for them, a thousand at most, and the service runs one job on each. Where
     `LlamaParseReader` creates every job with a request of its own, here it is one request for a thousand, and this
     process may end in between. The service offers batches on its Pro and Enterprise plans.
+
+    With a `ledger`, a call that was killed is just made again: it goes on with the directories, uploads and batches
+    that there are, and files that were done before cost no request. `submit` and `resume` have handles for that, and
+    leave the ledger alone.
 
     Example:
         ```python
@@ -84,6 +93,15 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
     )
     show_progress: ShowProgress = Field(
         default=False, exclude=True, description="True for a bar on stderr, or a callable that receives a Progress."
+    )
+    webhook_configurations: list[WebhookConfiguration] | None = Field(
+        default=None, repr=False, description='Whom the service tells when a batch changes, such as by "batch.success".'
+    )
+    webhook_configuration_ids: list[str] | None = Field(default=None, description="Saved webhooks to call.")
+    ledger: str | PathLike[str] | None = Field(
+        default=None,
+        description="Folder or fsspec URL of a ledger: what was done before, here or elsewhere, is taken from it, and "
+        "what a process that was killed had begun is gone on with.",
     )
 
     _state: JobsState = PrivateAttr(default_factory=JobsState)
@@ -182,13 +200,13 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
                 print(result.source.name, len(result.pages))
             ```
         """
-        outcomes = run(self._parse, files, extra_info, fs, Wanted())
+        outcomes = run(self._parse, files, extra_info, fs, self._all())
         return list(self._outcomes("parse_v2").take_all(outcomes, single=False))
 
     @span
     async def aparse(self, files: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> list[ParseResult | Any]:
         """The asynchronous twin of `parse`."""
-        outcomes = await run_async(self._parse, files, extra_info, fs, Wanted())
+        outcomes = await run_async(self._parse, files, extra_info, fs, self._all())
         return list(self._outcomes("parse_v2").take_all(outcomes, single=False))
 
     # Extraction
@@ -381,11 +399,17 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
     # Towards the I/O loop
 
     def _runner(self) -> BatchRunner:
+        webhooks = {
+            "webhook_configurations": self.webhook_configurations,
+            "webhook_configuration_ids": self.webhook_configuration_ids,
+        }
         return BatchRunner(
             self.settings(),
             num_workers=self.num_workers,
             job_timeout=self.job_timeout,
             directory_days=self.directory_days,
+            webhooks=webhooks,
+            ledger=None if self.ledger is None else ledger_at(self.ledger),
             show_progress=self.show_progress,
         )
 
@@ -395,30 +419,40 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
     def _extraction(self, schema: DataSchema | None) -> Extraction:
         return Extraction(self.settings(), schema, at_once=self.num_workers, job_timeout=self.job_timeout)
 
-    async def _plan(self, data_schema: Schema | None, config: Config, wanted: Wanted) -> tuple[str, ProductWork]:
+    def _plan(
+        self, data_schema: Schema | None, config: Config, wanted: Wanted
+    ) -> tuple[BatchConfiguration, ProductWork]:
         """By which configuration the files are worked on, and what their jobs' results become."""
         if data_schema is None:
-            return self.configuration_id or f"cfg-PARSE_{self.tier.upper()}", self._parsing(wanted)
+            named = self.configuration_id or f"cfg-PARSE_{self.tier.upper()}"
+            return Named(named, "parse_v2"), self._parsing(wanted)
         if isinstance(data_schema, str) and config is not None:
             raise ConfigurationError(
                 f"{data_schema!r} is a saved configuration, which has settings of its own",
                 option="config",
                 hint="Leave config out, or change the saved one.",
             )
-        schema = None if isinstance(data_schema, str) else DataSchema.of(data_schema)
-        configured = await extraction_configuration(connection_for(self.settings()), data_schema, config)
-        return configured, self._extraction(schema)
+        if isinstance(data_schema, str):
+            return Named(data_schema, "extract_v2"), self._extraction(None)
+        schema = DataSchema.of(data_schema)
+        return OfSchema.of(schema, ExtractConfig.of(config)), self._extraction(schema)
 
     async def _parse(self, files: FilesInput, extra_info: ExtraInfo, fs: Any, wanted: Wanted) -> list[Any]:
         inputs = await in_thread(list_inputs, files, extra_info, fs)
-        configuration_id, work = await self._plan(None, None, wanted)
-        return await self._runner().run(inputs, configuration_id, work)
+        configuration, work = self._plan(None, None, wanted)
+        return await self._runner().run(inputs, configuration, work)
 
     async def _load(self, files: FilesInput, extra_info: ExtraInfo, fs: Any) -> tuple[list[Any], list[Document]]:
-        outcomes = await self._parse(files, extra_info, fs, Wanted(("markdown",)))
+        # A ledger keeps all of a result, for whoever asks for more next time.
+        wanted = Wanted(("markdown",)) if self.ledger is None else self._all()
+        outcomes = await self._parse(files, extra_info, fs, wanted)
         results = [outcome for outcome in outcomes if isinstance(outcome, ParseResult)]
         documents = await in_thread(lambda: [document for result in results for document in self._documents(result)])
         return outcomes, documents
+
+    def _all(self) -> Wanted:
+        # A ledger outlives what the service keeps.
+        return Wanted() if self.ledger is None else Wanted(assets=(IMAGES,), keep=True)
 
     def _documents(self, result: ParseResult) -> list[Document]:
         # The fast tier has text alone, and a saved configuration may have chosen it.
@@ -429,15 +463,15 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
         self, data_schema: Schema, config: Config, files: FilesInput, extra_info: ExtraInfo, fs: Any
     ) -> list[Any]:
         inputs = await in_thread(list_inputs, files, extra_info, fs)
-        configuration_id, work = await self._plan(data_schema, config, Wanted())
-        return await self._runner().run(inputs, configuration_id, work)
+        configuration, work = self._plan(data_schema, config, Wanted())
+        return await self._runner().run(inputs, configuration, work)
 
     async def _submit(
         self, files: FilesInput, extra_info: ExtraInfo, fs: Any, data_schema: Schema | None, config: Config
     ) -> tuple[BatchHandle, list[FailedItem]]:
         inputs = await in_thread(list_inputs, files, extra_info, fs)
-        configuration_id, work = await self._plan(data_schema, config, Wanted())
-        return await self._runner().submit(inputs, configuration_id, work)
+        configuration, work = self._plan(data_schema, config, Wanted())
+        return await self._runner().submit(inputs, configuration, work)
 
     async def _resume(
         self,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from llama_cloud_ext.batch.collecting import BatchCollector
+from llama_cloud_ext.batch.configurations import BatchConfiguration
 from llama_cloud_ext.batch.handle import BatchHandle, StartedBatch
+from llama_cloud_ext.batch.ledgered import LedgeredBatches
 from llama_cloud_ext.batch.product_work import ProductWork
 from llama_cloud_ext.batch.starting import BatchStarter
 from llama_cloud_ext.errors import BadRequestError, ConflictError, FailedItem, UnprocessableError
+from llama_cloud_ext.jobs.ledger import Ledger
 from llama_cloud_ext.progress import ProgressReport, ShowProgress
 from llama_cloud_ext.wire import batches
 from llama_cloud_ext.wire.batch_jobs import BATCH_JOBS
@@ -32,6 +35,8 @@ class BatchRunner:
         num_workers: Uploads at the same time.
         job_timeout: The most seconds to wait for a batch, or None.
         directory_days: Days after which the service may clean up a directory that was left behind.
+        webhooks: Whom the service tells when a batch changes.
+        ledger: What was done before, here or elsewhere.
         show_progress: A bar, a callback, or nothing.
     """
 
@@ -42,19 +47,25 @@ class BatchRunner:
         num_workers: int,
         job_timeout: float | None,
         directory_days: float,
+        webhooks: Mapping[str, Any],
+        ledger: Ledger | None,
         show_progress: ShowProgress,
     ) -> None:
         self._settings = settings
         self._num_workers = num_workers
         self._job_timeout = job_timeout
         self._directory_days = directory_days
+        self._webhooks = webhooks
+        self._ledger = ledger
         self._show_progress = show_progress
 
-    async def run(self, inputs: Sequence[Input], configuration_id: str, work: ProductWork) -> list[Any]:
+    async def run(self, inputs: Sequence[Input], configuration: BatchConfiguration, work: ProductWork) -> list[Any]:
         """Do all of it: a result or a FailedItem for each input, in the order of the inputs."""
+        if self._ledger is not None:
+            return await self._run_ledgered(self._ledger, inputs, configuration, work)
+        starter = await self._starter(configuration, work)
         report = self._report(len(inputs), work)
         collector = self._collector(work, report)
-        starter = self._starter(configuration_id, work)
         outcomes: dict[int, Any] = {}
         collected: dict[asyncio.Task[list[Any]], StartedBatch] = {}
         try:
@@ -80,10 +91,10 @@ class BatchRunner:
         return [outcomes[item.index] for item in inputs]
 
     async def submit(
-        self, inputs: Sequence[Input], configuration_id: str, work: ProductWork
+        self, inputs: Sequence[Input], configuration: BatchConfiguration, work: ProductWork
     ) -> tuple[BatchHandle, list[FailedItem]]:
         """Start all batches, without waiting for any; and what failed before its batch was created."""
-        starter = self._starter(configuration_id, work)
+        starter = await self._starter(configuration, work)
         started: list[StartedBatch] = []
         failed: list[FailedItem] = []
         for portion in _portions(inputs):
@@ -122,13 +133,34 @@ class BatchRunner:
         limiter = connection_for(self._settings).limiter
         return ProgressReport(self._show_progress, total, work.title, held_up=lambda: limiter.delay)
 
-    def _starter(self, configuration_id: str, work: ProductWork) -> BatchStarter:
+    async def _run_ledgered(
+        self, ledger: Ledger, inputs: Sequence[Input], configuration: BatchConfiguration, work: ProductWork
+    ) -> list[Any]:
+        report = self._report(len(inputs), work)
+        try:
+            ledgered = await LedgeredBatches.of(
+                ledger,
+                connection_for(self._settings),
+                configuration,
+                work,
+                starter=lambda: self._starter(configuration, work),
+                collector=lambda kept: self._collector(kept, report),
+                report=report,
+                at_once=self._num_workers,
+            )
+            return await ledgered.run(inputs)
+        finally:
+            report.close()
+
+    async def _starter(self, configuration: BatchConfiguration, work: ProductWork) -> BatchStarter:
+        connection = connection_for(self._settings)
         return BatchStarter(
-            connection_for(self._settings),
+            connection,
             work.product,
-            configuration_id,
+            await configuration.configuration_id(connection),
             at_once=self._num_workers,
             directory_days=self._directory_days,
+            webhooks=self._webhooks,
         )
 
     def _collector(self, work: ProductWork, report: ProgressReport) -> BatchCollector:

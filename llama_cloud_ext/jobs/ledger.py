@@ -115,12 +115,17 @@ class Ledger:
         store: Where the records are.
         location: The folder or URL by which other processes find it.
         lease_seconds: How long another process may go on without a sign before its entry is taken over.
+
+    Attributes:
+        store: Where the records are.
+        location: The folder or URL by which other processes find it.
+        leases: Holds of this process on entries.
     """
 
     def __init__(self, store: LedgerStore, location: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
-        self._store = store
+        self.store = store
         self.location = location
-        self._leases = Leases(store, lease_seconds)
+        self.leases = Leases(store, lease_seconds)
         self._running: dict[str, _Shared] = {}
 
     async def result(self, key: str, work: LedgerWork) -> dict[str, Any]:
@@ -138,7 +143,7 @@ class Ledger:
             LlamaCloudError: What creating or collecting the job raised. A job that failed is forgotten, so that the
                 next call tries anew.
         """
-        records = EntryRecords(self._store, key, work.about)
+        records = EntryRecords(self.store, key, work.about)
         shared = self._running.get(key)
         if shared is None:
             shared = self._running[key] = _Shared(asyncio.create_task(self._settled(records, work)))
@@ -170,7 +175,7 @@ class Ledger:
         Raises:
             LlamaCloudError: As `result`, as far as creating the job goes.
         """
-        records = EntryRecords(self._store, key, work.about)
+        records = EntryRecords(self.store, key, work.about)
         done = await records.finished_job()
         return done or (await self._begun(records, work))[0]
 
@@ -185,7 +190,7 @@ class Ledger:
         Raises:
             LlamaCloudError: What collecting the job raised.
         """
-        records = EntryRecords(self._store, place.key, place.about)
+        records = EntryRecords(self.store, place.key, place.about)
         kept = await records.kept()
         return kept if kept is not None else await self._collected(records, job, collect)
 
@@ -200,7 +205,7 @@ class Ledger:
             seconds: How long it is good for.
         """
         place = f"answers/{name}.json"
-        record = await in_thread(read_record, self._store, place) or {}
+        record = await in_thread(read_record, self.store, place) or {}
         known, asked = record.get("answer"), record.get("asked")
         if isinstance(known, dict) and isinstance(asked, float) and 0 <= time.time() - asked < seconds:
             return known
@@ -212,7 +217,7 @@ class Ledger:
             logger.info("the service could not be asked, and its last answer is taken: %s", error)
             return known
         said = json.dumps({"asked": time.time(), "answer": answer}).encode()
-        await _harmless(in_thread(self._store.put, place, said))
+        await harmless(in_thread(self.store.put, place, said))
         return answer
 
     async def _settled(self, records: EntryRecords, work: LedgerWork) -> dict[str, Any]:
@@ -238,7 +243,7 @@ class Ledger:
             new: CreatedJob | None = None
             is_used = False
             try:
-                async with self._leases.held(records.place) as lease:
+                async with self.leases.held(records.place) as lease:
                     # Between the look and the lease another process may have created it.
                     if lease is not None and (job := await records.job()) is None:
                         new = await self._created(records, work, slot, lease)
@@ -276,19 +281,19 @@ class Ledger:
                 return None
             except LlamaCloudError as error:
                 if _nothing_was_created(error):
-                    await _harmless(records.drop_intent())
+                    await harmless(records.drop_intent())
                 raise
         # Paid for already: from here on the ledger's own failures only cost the next process a look-up.
-        await _harmless(records.note_job(job))
+        await harmless(records.note_job(job))
         return job
 
     @staticmethod
     async def _collected(records: EntryRecords, job: CreatedJob, collect: Collect) -> dict[str, Any]:
         """The result of a job, which is kept."""
         try:
-            return await collect(job, lambda response: _harmless(records.keep(job.job_id, response)))
+            return await collect(job, lambda response: harmless(records.keep(job.job_id, response)))
         except (NotFoundError, JobFailedError, JobCancelledError):
-            await _harmless(records.forget(job.job_id))
+            await harmless(records.forget(job.job_id))
             raise
 
 
@@ -299,8 +304,12 @@ def _nothing_was_created(error: LlamaCloudError) -> bool:
     return not isinstance(error, TransportError)
 
 
-async def _harmless(writing: Awaitable[None]) -> None:
-    """Write what is only for the next process: where that fails, this one goes on with what it has."""
+async def harmless(writing: Awaitable[None]) -> None:
+    """Write what is only for the next process: where that fails, this one goes on with what it has.
+
+    Args:
+        writing: Writes it.
+    """
     try:
         await writing
     except LedgerError as error:

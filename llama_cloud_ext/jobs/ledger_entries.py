@@ -14,10 +14,10 @@ from itertools import groupby
 from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.jobs.ledger_records import INTENT, JOB, RESULT, decoded, place_of
+from llama_cloud_ext.jobs.ledger_records import BATCHES, INTENT, JOB, RESULT, decoded
 from llama_cloud_ext.jobs.ledger_store import LedgerStore, ledger_store
 
-_PLACE = re.compile(r"[0-9a-f]{2}/([0-9a-f]{64})/[^/]+", re.ASCII)
+_PLACE = re.compile(rf"(?:[0-9a-f]{{2}}|{BATCHES})/[0-9a-f]{{64}}/[^/]+", re.ASCII)
 _STATES = ((RESULT, "done", "finished"), (JOB, "running", "created"), (INTENT, "begun", "begun"))
 
 
@@ -29,8 +29,8 @@ class LedgerEntry:
         key: Its name, a hash.
         state: "done": the result is kept; "running": there is a job, whose result is not here yet; "begun": a job was
             about to be created; "empty": nothing of it can be read.
-        product: "parse" or "extract", where it is known.
-        file: The file that it was made of first, as it was called then.
+        product: "parse", "extract", or "batch" for one that is under way; where it is known.
+        file: The file that it was made of first, as it was called then; of a batch how many there are.
         host: The service.
         job_id: The job.
         time: When the last thing happened, seconds since 1970; 0 where nothing tells.
@@ -81,9 +81,8 @@ class LedgerEntries:
         Raises:
             LedgerError: The ledger cannot be read.
         """
-        names = sorted(name for name in self._store.names() if _PLACE.fullmatch(name))
-        for key, records in groupby(names, lambda name: name.split("/")[1]):
-            yield self._entry(key, [name.rpartition("/")[2] for name in records])[0]
+        for _, entry in self._entries():
+            yield entry
 
     def find(self, prefix: str) -> tuple[LedgerEntry, dict[str, dict[str, Any]]]:
         """One entry with what its records say.
@@ -98,16 +97,20 @@ class LedgerEntries:
             ConfigurationError: There is none, or more than one.
             LedgerError: The ledger cannot be read.
         """
-        fits = [entry for entry in self if prefix and (entry.key.startswith(prefix) or entry.job_id == prefix)]
+        fits = [
+            (place, entry)
+            for place, entry in self._entries()
+            if prefix and (entry.key.startswith(prefix) or entry.job_id == prefix)
+        ]
         if len(fits) != 1:
-            found = ", ".join(entry.key[:12] for entry in fits[:5])
+            found = ", ".join(entry.key[:12] for _, entry in fits[:5])
             raise ConfigurationError(
                 f"{len(fits)} entries begin with {prefix!r}: {found}" if fits else f"no entry begins with {prefix!r}",
                 option="entry",
                 hint="`ledger list` shows the entries.",
             )
-        names = [name.rpartition("/")[2] for name in self._store.names(place_of(fits[0].key))]
-        return self._entry(fits[0].key, names)
+        place = fits[0][0]
+        return self._entry(place, [name.rpartition("/")[2] for name in self._store.names(place)])
 
     def prune(self, *, older_than: float, dry_run: bool = False) -> list[LedgerEntry]:
         """Remove entries in which nothing has happened for long.
@@ -126,20 +129,26 @@ class LedgerEntries:
             LedgerError: The ledger cannot be read or written.
         """
         latest = time.time() - older_than
-        old = [entry for entry in self if entry.time < latest]
-        for entry in [] if dry_run else old:
-            names = sorted(self._store.names(place_of(entry.key)))
+        old = [(place, entry) for place, entry in self._entries() if entry.time < latest]
+        for place, _ in [] if dry_run else old:
+            names = sorted(self._store.names(place))
             # The job last: whoever comes upon half of it finds the job, and not that it has to create one.
             for name in sorted(names, key=lambda name: name.endswith(JOB)):
                 self._store.delete(name)
-        return old
+        return [entry for _, entry in old]
 
-    def _entry(self, key: str, names: list[str]) -> tuple[LedgerEntry, dict[str, dict[str, Any]]]:
+    def _entries(self) -> Iterator[tuple[str, LedgerEntry]]:
+        """Each entry with the folder of its records."""
+        names = sorted(name for name in self._store.names() if _PLACE.fullmatch(name))
+        for place, records in groupby(names, lambda name: name.rpartition("/")[0]):
+            yield place, self._entry(place, [name.rpartition("/")[2] for name in records])[0]
+
+    def _entry(self, place: str, names: list[str]) -> tuple[LedgerEntry, dict[str, dict[str, Any]]]:
         said: dict[str, dict[str, Any]] = {}
         broken: dict[str, str] = {}
         size = 0
         for name in names:
-            data = self._store.read(f"{place_of(key)}/{name}")
+            data = self._store.read(f"{place}/{name}")
             size += len(data or b"")
             try:
                 if data is not None:
@@ -155,7 +164,7 @@ class LedgerEntries:
         # Whoever holds the entry may not have written more than that.
         times += [record.get("ends") for name, record in said.items() if name.startswith("lease-")]
         entry = LedgerEntry(
-            key=key,
+            key=place.rpartition("/")[2],
             state=state,
             product=about.get("product"),
             file=about.get("file"),

@@ -22,6 +22,9 @@ from llama_cloud_ext.wire.io_loop import in_thread
 
 logger = logging.getLogger(__name__)
 
+BATCHES = "batches"
+"""Where the records of batches are that are under way."""
+
 INTENT, JOB, RESULT = "intent.json", "job.json", "result.json.gz"
 
 

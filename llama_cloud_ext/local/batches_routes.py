@@ -14,6 +14,7 @@ from llama_cloud_ext.local.directories_routes import existing_directory
 from llama_cloud_ext.local.job_table import STATUSES_TO_ASK_FOR
 from llama_cloud_ext.local.parse_versions import PRESETS
 from llama_cloud_ext.local.request_errors import RequestError, invalid
+from llama_cloud_ext.local.results import NOT_DELIVERED
 from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.uploads import receive_body
 from llama_cloud_ext.local.validation import (
@@ -41,6 +42,7 @@ async def create_batch(request: Request) -> Response:
     check_scope(request)
     cloud = cloud_of(request)
     body = parse_json(await receive_body(request))
+    _refuse_webhooks(body)
     job = await _job(cloud, body)
     directory = await existing_directory(cloud, str(text_in(body, "source_directory_id")))
     try:
@@ -132,6 +134,15 @@ async def _job(cloud: LocalCloud, body: dict[str, Any]) -> dict[str, str]:
             message = f"Configuration {saved.name!r} is of product type {saved.product_type}, not {product}"
             raise invalid([*place, "configuration_id"], message, config_id)
     return {"type": product, "configuration_id": config_id}
+
+
+def _refuse_webhooks(body: dict[str, Any]) -> None:
+    """A batch's record has no place to say that nobody is told, as those of jobs have."""
+    for name in NOT_DELIVERED:
+        if not isinstance(body.get(name) or [], list):
+            raise invalid(["body", name], "Input should be a valid list", body[name], "list_type")
+        if body.get(name):
+            raise RequestError(501, f"Local LlamaCloud delivers no webhooks: leave out {name}")
 
 
 async def _known_batch(request: Request) -> BatchRecord:

@@ -148,14 +148,21 @@ class ParsePipeline(JobPipeline):
         """
 
         async def response(record: dict[str, Any]) -> dict[str, Any]:
-            found = await self.fetch(created.job_id, wanted, tier=record.get("tier"))
-            if wanted.keep:
-                found = await Assets(lambda: self.connection, created.job_id, found, file or created.job_id).kept()
+            found = await self.fetch_whole(created.job_id, wanted, tier=record.get("tier"), file=file)
             if keep is not None:
                 await keep(found)
             return found
 
         return await self.collected(created, response, file=file)
+
+    async def fetch_whole(
+        self, job_id: str, wanted: Wanted, *, tier: str | None, file: str | None = None
+    ) -> dict[str, Any]:
+        """Fetch the result of a completed job, with the stored files that are to be kept."""
+        found = await self.fetch(job_id, wanted, tier=tier)
+        if wanted.keep:
+            found = await Assets(lambda: self.connection, job_id, found, file or job_id).kept()
+        return found
 
     async def fetch(self, job_id: str, wanted: Wanted, *, tier: str | None) -> dict[str, Any]:
         """Fetch the result of a completed job."""

@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 
 # Where requests for a `local:` address claim to go; nothing ever resolves this name.
 _LOCAL_ORIGIN = "http://local.llamacloud"
-_MOST_CONNECTIONS = 100
+# Requests under way, each on a connection of its own. More wait here, as httpcore looks through all that wait in its
+# pool, and through all connections, at the beginning and at the end of every request.
+_MOST_CONNECTIONS = 64
 # Above the interval at which slow polls come, or each of them would connect anew.
 _KEEPALIVE_SECONDS = 75.0
 _MOST_REDIRECTS = 5
@@ -54,6 +56,7 @@ class HttpClient:
         self._settings = settings
         self._client: httpx.AsyncClient | None = None
         self._building = asyncio.Lock()
+        self._turns = asyncio.Semaphore(_MOST_CONNECTIONS)
         self.base_url = _LOCAL_ORIGIN if settings.is_local else settings.base_url
 
     @asynccontextmanager
@@ -82,43 +85,44 @@ class HttpClient:
         Raises:
             TransportError: No complete answer came back, also while the caller reads the body.
         """
-        client = await self._built()
-        import httpx
+        async with self._turns:
+            client = await self._built()
+            import httpx
 
-        line = f"{method} {without_query(url)}"
-        try:
-            for _ in range(_MOST_REDIRECTS + 1):
-                sent = {**headers, **private_headers} if self._is_own(url) else headers
-                request = client.build_request(
-                    method, url, headers=dict(sent), content=content, timeout=httpx.Timeout(timeout)
-                )
-                started = time.monotonic()
-                response = await client.send(request, stream=True, follow_redirects=False)
-                try:
-                    logger.debug(
-                        "%s %s: %s after %.0f ms",
-                        method,
-                        urlsplit(url).path,
-                        response.status_code,
-                        (time.monotonic() - started) * 1000,
+            line = f"{method} {without_query(url)}"
+            try:
+                for _ in range(_MOST_REDIRECTS + 1):
+                    sent = {**headers, **private_headers} if self._is_own(url) else headers
+                    request = client.build_request(
+                        method, url, headers=dict(sent), content=content, timeout=httpx.Timeout(timeout)
                     )
-                    location = response.headers.get("location")
-                    if response.status_code not in _REDIRECTS or not location or not follow_redirects:
-                        yield response
-                        return
-                finally:
-                    await response.aclose()
-                if response.status_code == 303 and method not in ("GET", "HEAD"):
-                    method, content = "GET", None
-                    headers = {
-                        name: value for name, value in headers.items() if not name.lower().startswith("content-")
-                    }
-                url = self._redirected(method, url, location, line)
-            raise TransportError("redirected too often", request=line, transient=False)
-        except httpx.InvalidURL as error:
-            raise TransportError(f"this is no valid address: {error}", request=line, transient=False) from error
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            raise _failure(error, line) from error
+                    started = time.monotonic()
+                    response = await client.send(request, stream=True, follow_redirects=False)
+                    try:
+                        logger.debug(
+                            "%s %s: %s after %.0f ms",
+                            method,
+                            urlsplit(url).path,
+                            response.status_code,
+                            (time.monotonic() - started) * 1000,
+                        )
+                        location = response.headers.get("location")
+                        if response.status_code not in _REDIRECTS or not location or not follow_redirects:
+                            yield response
+                            return
+                    finally:
+                        await response.aclose()
+                    if response.status_code == 303 and method not in ("GET", "HEAD"):
+                        method, content = "GET", None
+                        headers = {
+                            name: value for name, value in headers.items() if not name.lower().startswith("content-")
+                        }
+                    url = self._redirected(method, url, location, line)
+                raise TransportError("redirected too often", request=line, transient=False)
+            except httpx.InvalidURL as error:
+                raise TransportError(f"this is no valid address: {error}", request=line, transient=False) from error
+            except (httpx.HTTPError, httpx.StreamError) as error:
+                raise _failure(error, line) from error
 
     async def aclose(self) -> None:
         """Close the connections; the next request would open new ones."""

@@ -1,4 +1,7 @@
-"""The endpoints of the simulated cloud: Parse v2, files, projects, and the v1 parsing routes of older clients."""
+"""The endpoints of the simulated cloud: Parse v2, files, projects, and the v1 parsing routes of older clients.
+
+Those of directories and batches are in `simulated_batches`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from tests.benchmarks import simulated_batches
 from tests.benchmarks.simulated_service import (
     ORGANIZATION,
     PROJECT,
@@ -17,6 +21,8 @@ from tests.benchmarks.simulated_service import (
     Job,
     JsonObject,
     SimulatedService,
+    missing,
+    page_of,
     timestamp,
 )
 
@@ -30,23 +36,9 @@ PNG = bytes.fromhex(
 )
 
 
-def missing(what: str) -> Answer:
-    """A 404."""
-    return Answer(404, {"detail": f"{what} not found"})
-
-
 def unprocessable(message: str, *where: str) -> Answer:
     """A validation error."""
     return Answer(422, {"detail": [{"type": "value_error", "loc": list(where), "msg": message, "input": {}}]})
-
-
-def page_of(call: Call, records: list[JsonObject], default_size: int = 50) -> Answer:
-    """One page of a listing; the token is the offset."""
-    size = min(int(call.first("page_size") or default_size), 1000)
-    start = int(call.first("page_token") or 0)
-    more = start + size < len(records)
-    body = {"items": records[start : start + size], "next_page_token": str(start + size) if more else None}
-    return Answer(200, body | {"total_size": len(records)})
 
 
 # Parse v2 ---------------------------------------------------------------------------------------------------------
@@ -264,6 +256,7 @@ ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("POST", "/api/parsing/upload", v1_upload),
     ("GET", "/api/parsing/job/{job_id}", v1_status),
     ("GET", "/api/parsing/job/{job_id}/result/{kind}", v1_result),
+    *simulated_batches.ROUTES,
 ]
 COMPILED = [
     (method, template, re.compile(re.sub(r"\{\w+\}", "([^/]+)", template) + "$"), function)

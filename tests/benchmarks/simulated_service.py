@@ -177,6 +177,8 @@ class SimulatedService:
         self.scenario = scenario
         self.jobs: dict[str, Job] = {}
         self.files: dict[str, JsonObject] = {}
+        self.directories: dict[str, dict[str, JsonObject]] = {}
+        self.batches: dict[str, JsonObject] = {}
         self.created: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
@@ -202,6 +204,7 @@ class SimulatedService:
             "unfinished": sum(job.unfinished(now) for job in self.jobs.values()),
             "bytes_received": self.bytes_received,
             "connections": len(self.connections),
+            "directories": len(self.directories),
             "jobs": [
                 {"id": job.id, "name": job.name, "created_at": job.created_at, "finished_at": job.finished_at}
                 for job in self.jobs.values()
@@ -297,6 +300,20 @@ class SimulatedService:
             and (before is None or job.created_at <= moment(before))
         ]
         return found[::-1]
+
+
+def missing(what: str) -> Answer:
+    """A 404."""
+    return Answer(404, {"detail": f"{what} not found"})
+
+
+def page_of(call: Call, records: list[JsonObject], default_size: int = 50) -> Answer:
+    """One page of a listing; the token is the offset."""
+    size = min(int(call.first("page_size") or default_size), 1000)
+    start = int(call.first("page_token") or 0)
+    more = start + size < len(records)
+    body = {"items": records[start : start + size], "next_page_token": str(start + size) if more else None}
+    return Answer(200, body | {"total_size": len(records)})
 
 
 def timestamp(seconds: float) -> str:

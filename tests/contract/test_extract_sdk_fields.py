@@ -20,7 +20,7 @@ WEBHOOK = "extract_create_params.WebhookConfiguration"
 MODELS: dict[str, type[BaseModel]] = {CONFIGURATION: ExtractConfiguration, PARAMETERS: ExtractConfiguration}
 OF_THE_PRODUCT = {"product_type"}
 """What stands in the parameters of a saved configuration only."""
-EVENTS_OF_OTHER_PRODUCTS = ("batch.", "classify.", "sheets.", "split.", "unmapped_event", "verify.")
+EVENTS_OF_OTHER_PRODUCTS = ("classify.", "sheets.", "split.", "unmapped_event", "verify.")
 SENT = {
     "configuration",
     "configuration_id",

@@ -54,6 +54,18 @@ def test_what_is_sent() -> None:
     assert any('"team": "a"' in upload and "1.txt" in upload for upload in uploads)
 
 
+def test_webhooks_are_sent_along() -> None:
+    """Ensure whom the service shall tell is in the create, secrets included, and secrets are in no repr or dump."""
+    hook = {"webhook_url": "https://example.com/h", "webhook_events": ["batch.success"], "webhook_signing_secret": "s3"}
+    service = ScriptedBatches()
+    reader = service.reader(webhook_configurations=[hook], webhook_configuration_ids=["whk-1"])
+    reader.parse(FILES)
+    (created,) = service.bodies("create batch")
+    assert (created["webhook_configurations"], created["webhook_configuration_ids"]) == ([hook], ["whk-1"])
+    assert "s3" not in repr(reader)
+    assert "s3" not in str(reader.to_dict())
+
+
 def test_a_lost_answer_starts_no_second_batch() -> None:
     """Ensure a batch that was accepted, but whose answer was lost, is found by its directory."""
     service = ScriptedBatches(fault=in_turn({"after create batch": [LOST]}))

@@ -10,7 +10,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from llama_cloud_ext import LlamaExtract, LlamaParseReader
+from llama_cloud_ext import LlamaBatchReader, LlamaExtract, LlamaParseReader
+from llama_cloud_ext.batch import ledgered, starting
 from llama_cloud_ext.wire import recovery
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -27,6 +28,16 @@ def parse_folder(address: str, ledger: str, folder: Path, out: Path, workers: in
     (out.parent / f"{out.name}.started").touch()
     documents = reader.load_data(sorted(folder.iterdir()))
     _write(out, [[document.id_, document.text, document.metadata] for document in documents])
+
+
+def parse_in_batches(address: str, ledger: str, folder: Path, out: Path, workers: int) -> None:
+    """Parse every file of a folder in batches of ten; writes what came out of it once all of it is there."""
+    recovery.look_up_repeatedly = functools.partial(recovery.look_up_repeatedly, pauses=(0.02,))
+    starting.look_up_repeatedly = recovery.look_up_repeatedly
+    ledgered.MOST_FILES = 10
+    reader = LlamaBatchReader(base_url=address, api_key="llx-test", ledger=ledger, num_workers=workers)
+    (out.parent / f"{out.name}.started").touch()
+    _write(out, [[document.id_, document.text, document.metadata] for document in reader.load_data(folder)])
 
 
 def extract_folder(address: str, ledger: str, folder: Path, out: Path, workers: int) -> None:

@@ -156,3 +156,19 @@ async def test_mapping_goes_on_after_an_interruption(tmp_path: Path, monkeypatch
         mapped = [result["job_reference"]["id"] for result in batch["results"]]
         assert accepted < set(mapped)
         assert (await client.get("/api/v2/parse")).json()["total_size"] == len(mapped) == 3
+
+
+async def test_webhooks_are_refused() -> None:
+    """Ensure a batch that should tell somebody is not accepted, as nobody would be told and no record could say so."""
+    async with local_client(None) as client:
+        directory_id = await directory(client)
+        for name, value in (
+            ("webhook_configurations", [{"webhook_url": "https://a.b"}]),
+            ("webhook_configuration_ids", ["w"]),
+        ):
+            job = {"type": "parse_v2", "configuration_id": "cfg-PARSE_FAST"}
+            body = {"source_directory_id": directory_id, "config": {"job": job}}
+            refused = await client.post(BATCHES, json={**body, name: value})
+            assert (refused.status_code, name in refused.json()["detail"]) == (501, True)
+            assert (await client.post(BATCHES, json={**body, name: "all"})).status_code == 422
+            assert (await client.post(BATCHES, json={**body, name: []})).status_code == 200

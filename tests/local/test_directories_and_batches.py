@@ -14,10 +14,12 @@ from llama_cloud_ext import (
     LlamaBatchReader,
     LlamaCloudBatches,
     LlamaCloudDirectories,
+    LlamaParseReader,
     NotFoundError,
     ParseResult,
     PartialFailureError,
     Progress,
+    ServerError,
     SourceError,
     WebhookConfiguration,
 )
@@ -37,6 +39,29 @@ def folder(tmp_path: Path) -> Path:
     (files / "a.txt").write_text("Total: 1.50")
     (files / "deep" / "b.txt").write_text("Total: 2.50")
     return files
+
+
+async def test_the_guides_snippet(base_url: str, folder: Path) -> None:
+    """Ensure the guide of batches reads the same through this package, and runs to the jobs' ends.
+
+    It differs in two places: one call waits instead of a loop, and `configuration_id` and the kind of job are arguments
+    of their own. Unlike in the official SDK, `expires_at` is an argument.
+    """
+    directories, batches = LlamaCloudDirectories(base_url=base_url), LlamaCloudBatches(base_url=base_url)
+    expires_at = datetime.now(timezone.utc) + timedelta(days=2)
+    directory = await directories.acreate("invoice-batch", type="ephemeral", expires_at=expires_at)
+    for path in sorted(folder.rglob("*.txt")):  # noqa: ASYNC240 - as the guide has it
+        await directories.aupload_file(directory.id, path, display_name=path.name)
+    batch = await batches.acreate(directory.id, "parse_v2", "cfg-PARSE_AGENTIC")
+    assert batch.status in {"PENDING", "THROTTLED", "RUNNING", "COMPLETED"}
+    batch = await batches.await_for_completion(batch.id)
+    assert batch.status == "COMPLETED"
+    for result in batch.results or []:
+        assert (result.error_message, result.product) == (None, "parse_v2")
+        parsed = await LlamaParseReader(base_url=base_url).aget_result(str(result.job_id))
+        assert parsed.job.status == "COMPLETED"
+    listed = await batches.alist_batches(source_directory_id=directory.id)
+    assert [(item.id, item.status) for item in listed] == [(batch.id, "COMPLETED")]
 
 
 def test_a_batch_over_a_directory_of_ones_own(base_url: str, folder: Path) -> None:
@@ -82,6 +107,13 @@ async def test_everything_of_directories_asynchronously(base_url: str, folder: P
     assert (tmp_path / "copy.txt").read_text() == "Total: 1.50"
     await directories.aadd_file(other.id, str(file.file_id), unique_id="again")
     assert [listed.unique_id for listed in await directories.alist_files(other.id)] == ["again"]
+    since = await directories.alist_files(one.id, updated_at_on_or_after=file.updated_at, download_urls=True)
+    assert [(listed.name, "://" in str(listed.download_url)) for listed in since] == [
+        ("report.txt", True),
+        ("b.txt", True),
+    ]
+    until = await directories.alist_files(one.id, updated_at_on_or_before=file.updated_at, file_id=file.file_id)
+    assert [listed.id for listed in until] == [file.id]
     changed = await directories.aupdate_file(one.id, str(file.id), metadata={"year": 2025})
     assert changed.metadata == {"year": 2025}
     assert (await directories.aget_file(one.id, str(file.id))).metadata == {"year": 2025}
@@ -93,12 +125,14 @@ async def test_everything_of_directories_asynchronously(base_url: str, folder: P
 
 
 async def test_everything_of_batches_asynchronously(base_url: str, folder: Path) -> None:
-    """Ensure each twin does what its other half does, and webhooks are taken."""
+    """Ensure each twin does what its other half does, and webhooks are sent, which local LlamaCloud refuses."""
     directories, batches = LlamaCloudDirectories(base_url=base_url), LlamaCloudBatches(base_url=base_url)
     directory = await directories.acreate("reports")
     await directories.aupload_file(directory.id, b"Total: 3.50", display_name="c.txt")
     hook = WebhookConfiguration(webhook_url="https://hook.example/", webhook_events=["batch.success"])
-    batch = await batches.acreate(directory.id, "parse_v2", "cfg-PARSE_FAST", webhook_configurations=[hook])
+    with pytest.raises(ServerError, match="delivers no webhooks"):
+        await batches.acreate(directory.id, "parse_v2", "cfg-PARSE_FAST", webhook_configurations=[hook])
+    batch = await batches.acreate(directory.id, "parse_v2", "cfg-PARSE_FAST")
     done = await batches.await_for_completion(batch.id)
     assert len(done.results or []) == 1
     assert (await batches.aget(batch.id)).results is None

@@ -16,7 +16,7 @@ import pytest
 from llama_cloud_ext import LlamaExtract
 from tests.benchmarks.simulated_cloud import SimulatedCloud
 from tests.contract.served_cloud import ServedCloud
-from tests.local.ledger_client import extract_folder, started
+from tests.local.ledger_client import extract_folder, parse_in_batches, started
 
 KILLS = int(os.environ.get("LEDGER_KILLS", "4"))
 """Kills in each test; as many more as you have time for find rarer moments."""
@@ -87,6 +87,23 @@ def until_done(out: Path, seed: int, start: Callable[[], BaseProcess]) -> int:
         process.join(60)
         out.with_name("out.started").unlink()
     return killed
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_batches_killed_again_and_again(
+    simulated_cloud: SimulatedCloud, folder: Path, tmp_path: Path, seed: int
+) -> None:
+    """Ensure the same of batches, half of whose creates get no answer: no file is in two of them."""
+    expected = undisturbed(simulated_cloud, folder, tmp_path)
+    simulated_cloud.reset(one_create_in_lost=2)
+    address, ledger, out = simulated_cloud.base_url, str(tmp_path / "ledger"), tmp_path / "out"
+    killed = until_done(out, seed, lambda: started(address, ledger, folder, out, work=parse_in_batches))
+    stats = simulated_cloud.stats()
+    assert (stats["jobs_created"], stats["jobs_created_again"]) == (FILES, 0)
+    assert json.loads(out.read_text()) == expected
+    assert killed >= KILLS // 2
+    # A process that is killed while it makes a directory leaves it behind, empty, and it expires.
+    assert stats["directories"] <= killed
 
 
 @pytest.mark.parametrize("seed", SEEDS)
