@@ -23,7 +23,7 @@ COMMANDS = dict(_commands(typer.main.get_command(app), "llama-cloud-ext"))
 def test_all_commands_are_there() -> None:
     """Ensure the commands of the README exist, and no others that it does not speak of."""
     leaves = {name for name, command in COMMANDS.items() if not getattr(command, "commands", None)}
-    words = {"ask", "extract", "parse", "retrieve", "serve"}
+    words = {"ask", "batch", "extract", "parse", "retrieve", "serve"}
     words |= {f"jobs {word}" for word in ("list", "show", "result", "cancel")}
     words |= {f"ledger {word}" for word in ("list", "show", "verify", "prune")}
     words |= {f"index {word}" for word in ("create", "add", "list", "status", "delete")}

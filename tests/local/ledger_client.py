@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import json
 import multiprocessing
+import os
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 
 from llama_cloud_ext import LlamaBatchReader, LlamaExtract, LlamaParseReader
 from llama_cloud_ext.batch import ledgered, starting
+from llama_cloud_ext.cli.app import app
 from llama_cloud_ext.wire import recovery
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -69,3 +73,18 @@ def started(
     process = _CONTEXT.Process(target=work, args=(address, ledger, folder, out, workers))
     process.start()
     return process
+
+
+def started_command(arguments: list[str], folder: Path, address: str) -> BaseProcess:
+    """Start the command line in a folder, with the address of the service in its environment."""
+    process = _CONTEXT.Process(target=_command, args=(arguments, folder, address))
+    process.start()
+    return process
+
+
+def _command(arguments: list[str], folder: Path, address: str) -> None:
+    # The environment and the folder are those of the server that forks, not the test's.
+    os.chdir(folder)
+    os.environ["LLAMA_CLOUD_BASE_URL"] = address
+    with contextlib.redirect_stdout(io.StringIO()):
+        app(arguments)

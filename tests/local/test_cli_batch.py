@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from typer.testing import CliRunner
 
 from llama_cloud_ext import LedgerEntries, LlamaBatchReader, LlamaParseReader
 from llama_cloud_ext.cli.app import app
+from tests.local.ledger_client import started_command
 
 _RUNNER = CliRunner()
 _SCHEMA = {"type": "object", "properties": {"total": {"anyOf": [{"type": "number"}, {"type": "null"}]}}}
@@ -136,19 +135,33 @@ def test_no_ledger_unless_wanted(folder: Path, tmp_path: Path) -> None:
     assert len(list(LedgerEntries(tmp_path / "kept"))) == 2
 
 
-def test_a_killed_run_is_taken_up(folder: Path, tmp_path: Path, data_dir: Path) -> None:
+@pytest.mark.parametrize(("command", "far_enough"), [("parse", ("*.md", 2)), ("batch", (".llama-batches.json", 1))])
+def test_a_killed_run_is_taken_up(
+    folder: Path,
+    tmp_path: Path,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    far_enough: tuple[str, int],
+) -> None:
     """Ensure a command that is killed in the middle goes on where it was, and creates no job twice."""
     (folder / "truncated.pdf").unlink()
     for number in range(6):
         text = (data_dir / "pdfminer-readme.md").read_text()
         (folder / f"{number}.md").write_text(f"{number}\n\n{text}")
-    command = [sys.executable, "-m", "llama_cloud_ext.cli", "parse", str(folder), "--out", "out", "--quiet"]
-    slow = {**os.environ, "LLAMA_CLOUD_BASE_URL": f"local:{tmp_path / 'cloud'}?latency=0.3&max_concurrent_jobs=3"}
-    with subprocess.Popen(command, env=slow, stdout=subprocess.PIPE) as first:
-        deadline = time.monotonic() + 30
-        while len(list(tmp_path.glob("out/*.md"))) < 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        first.send_signal(signal.SIGKILL)
-    subprocess.run(command, env=slow, check=True, timeout=60, stdout=subprocess.PIPE)
+    arguments = [command, str(folder), "--out", "out", "--quiet"]
+    address = f"local:{tmp_path / 'cloud'}?latency=0.2&max_concurrent_jobs=3"
+    first = started_command(arguments, tmp_path, address)
+    pattern, count = far_enough
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob(f"out/{pattern}"))) < count and time.monotonic() < deadline:
+        time.sleep(0.02)
+    first.kill()
+    first.join()
+    assert first.exitcode == -signal.SIGKILL
+    monkeypatch.setenv("LLAMA_CLOUD_BASE_URL", address)
+    code, _, err = _run(*arguments)
+    assert (code, err) == (0, "")
     assert len(list((tmp_path / "out").rglob("*.md"))) == 8
     assert len(LlamaParseReader(base_url="local:cloud").list_jobs()) == 8
+    assert command == "parse" or _batches(tmp_path) == 1
