@@ -10,7 +10,7 @@ from llama_cloud_ext.batch.handle import BatchFile
 from llama_cloud_ext.batch.noted import NotedBatch, NotedBatches
 from llama_cloud_ext.batch.starting import BatchStarter, Upload, delete_directory, may_have_started
 from llama_cloud_ext.errors import ConflictError, LlamaCloudError, NotFoundError
-from llama_cloud_ext.jobs.ledger import harmless
+from llama_cloud_ext.jobs.ledger import LeaseLostError, harmless
 from llama_cloud_ext.jobs.ledger_leases import Lease
 from llama_cloud_ext.wire import directory_files
 from llama_cloud_ext.wire.concurrency import concurrently
@@ -18,10 +18,6 @@ from llama_cloud_ext.wire.concurrency import concurrently
 logger = logging.getLogger(__name__)
 
 _PAGE_SIZE = 1000
-
-
-class LeaseLostError(Exception):
-    """This process has stalled for so long that another one may have taken the batch over."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +64,13 @@ class BatchFiller:
             return None, failures
         batch = replace(batch, file_ids=file_ids, is_sent=True)
         await self._note(batch, lease)
+
+        async def permit() -> None:
+            if not lease.lasts:  # it may have waited long for its turn
+                raise LeaseLostError
+
         try:
-            batch_id = await self.starter.create(str(batch.directory_id))
+            batch_id = await self.starter.create(str(batch.directory_id), permit)
         except LlamaCloudError as error:
             if not may_have_started(error):
                 await self._given_up(batch)

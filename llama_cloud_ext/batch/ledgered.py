@@ -15,14 +15,14 @@ from typing import Any
 
 from llama_cloud_ext.batch.collecting import BatchCollector, is_final
 from llama_cloud_ext.batch.configurations import BatchConfiguration
-from llama_cloud_ext.batch.filling import BatchFiller, LeaseLostError
+from llama_cloud_ext.batch.filling import BatchFiller
 from llama_cloud_ext.batch.handle import BatchFile, StartedBatch
 from llama_cloud_ext.batch.noted import NotedBatch, NotedBatches
 from llama_cloud_ext.batch.product_work import ProductWork
 from llama_cloud_ext.batch.starting import BatchStarter, Upload, failed, looked_at, unique_id_of
 from llama_cloud_ext.errors import FailedItem, LlamaCloudError, NotFoundError
 from llama_cloud_ext.jobs.files_runner import credits_of
-from llama_cloud_ext.jobs.ledger import Ledger, entry_key, harmless
+from llama_cloud_ext.jobs.ledger import LeaseLostError, Ledger, entry_key, harmless
 from llama_cloud_ext.jobs.ledger_records import EntryRecords
 from llama_cloud_ext.progress import ProgressReport
 from llama_cloud_ext.wire.concurrency import concurrently
@@ -177,7 +177,10 @@ class LedgeredBatches:
                 if lease is not None:
                     noted = [batch for batch in await self._notes.all() if batch.claimed & set(pending)]
                     claimed = {entry for batch in noted for entry in batch.claimed}
-                    new = self._new([entry for entry in self._uploads if entry in pending and entry not in claimed])
+                    unclaimed = [entry for entry in self._uploads if entry in pending and entry not in claimed]
+                    # Another process may have kept their results, and forgotten the batch, since the last look.
+                    await concurrently(self._take_kept, unclaimed, at_once=self._at_once)
+                    new = self._new([entry for entry in unclaimed if not self._is_settled(entry)])
                     for batch in new:
                         if not await lease.is_held():
                             break
@@ -270,11 +273,18 @@ class LedgeredBatches:
 
     async def _forget(self, batch: NotedBatch, over: set[str]) -> None:
         """Take files off a batch from which nothing is to come for them any more; the last ones with the batch."""
+        await harmless(self._forgotten(batch.key, over))
+
+    async def _forgotten(self, key: str, over: set[str]) -> None:
+        # As it is now: another process may have taken others off it.
+        batch = await self._notes.read(key)
+        if batch is None or not over:
+            return
         left = {entry: file_id for entry, file_id in batch.file_ids.items() if entry not in over}
-        if over and left:
-            await harmless(self._notes.write(replace(batch, file_ids=left)))
-        elif over:
-            await harmless(self._notes.drop(batch))
+        if left:
+            await self._notes.write(replace(batch, file_ids=left))
+        else:
+            await self._notes.drop(batch)
 
     async def _repeat(self, upload: Upload, outcome: Any, response: dict[str, Any] | None) -> None:
         """Another file of the same content ends in the same way."""

@@ -22,6 +22,7 @@ from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.inputs import Input
 from llama_cloud_ext.wire.models.batch import BatchOptions, BatchProduct
 from llama_cloud_ext.wire.models.directory import DirectoryFileOptions, DirectoryOptions
+from llama_cloud_ext.wire.parse import Permit
 from llama_cloud_ext.wire.recovery import BatchCreateRecovery, look_up_repeatedly
 from llama_cloud_ext.wire.sources import Source
 from llama_cloud_ext.wire.transport import Connection
@@ -136,8 +137,8 @@ class BatchStarter:
         file_id = id_in(record, of="file", after="uploading a file", file=one.source.label)
         return one.file(file_id)
 
-    async def create(self, directory_id: str) -> str:
-        """Create the batch over all that is in the directory; its id."""
+    async def create(self, directory_id: str, permit: Permit | None = None) -> str:
+        """Create the batch over all that is in the directory, if `permit` allows it when its turn has come; its id."""
         options = BatchOptions(
             source_directory_id=directory_id,
             product=self.product,
@@ -146,7 +147,7 @@ class BatchStarter:
         )
         # Nobody else knows of the directory, so that a batch over it is this one.
         recovery = BatchCreateRecovery(self.connection, options.to_body(), fresh_input=True)
-        record = await batches.create(self.connection, options, recover=recovery)
+        record = await batches.create(self.connection, options, recover=recovery, permit=permit)
         recovery.answered(record)
         return id_in(record, of="batch", after="creating a batch", file=directory_id)
 

@@ -11,7 +11,7 @@ from typing import Any
 from llama_cloud_ext.extract.inputs import ExtractSource
 from llama_cloud_ext.extract.pipeline import ExtractPipeline
 from llama_cloud_ext.jobs.configuration_digest import saved_configuration_digest
-from llama_cloud_ext.jobs.ledger import Ledger, LedgerPlace, LedgerWork, Note, entry_key
+from llama_cloud_ext.jobs.ledger import Hold, Ledger, LedgerPlace, LedgerWork, entry_key
 from llama_cloud_ext.jobs.ledger_records import Intent
 from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
 from llama_cloud_ext.wire.job_slots import Slot
@@ -84,11 +84,11 @@ class LedgeredExtraction:
         async def turn() -> Slot:
             return await pipeline.turn(source)
 
-        async def create(intent: Intent, slot: Slot, note: Note) -> CreatedJob:
+        async def create(intent: Intent, slot: Slot, hold: Hold) -> CreatedJob:
             async def uploaded(file_id: str) -> None:
-                await note(replace(intent, file_id=file_id))
+                await hold.note(replace(intent, file_id=file_id))
 
-            return await pipeline.create(source, self._body, slot=slot, on_upload=uploaded)
+            return await pipeline.create(source, self._body, slot=slot, on_upload=uploaded, permit=hold.permit)
 
         async def recover(intent: Intent) -> CreatedJob | None:
             job = await pipeline.recover(source, self._body, intent.file_id, intent.begun)

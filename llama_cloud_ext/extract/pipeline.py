@@ -15,6 +15,7 @@ from llama_cloud_ext.jobs.pipeline import CreatedJob, JobPipeline, Keep, OnUploa
 from llama_cloud_ext.wire import extract
 from llama_cloud_ext.wire.extract_jobs import EXTRACT_JOBS
 from llama_cloud_ext.wire.job_slots import Slot
+from llama_cloud_ext.wire.parse import Permit
 from llama_cloud_ext.wire.parse_jobs import PARSE_JOBS
 from llama_cloud_ext.wire.recovery import ExtractCreateRecovery
 from llama_cloud_ext.wire.sources import Source
@@ -49,13 +50,14 @@ class ExtractPipeline(JobPipeline):
         *,
         slot: Slot | None = None,
         on_upload: OnUpload | None = None,
+        permit: Permit | None = None,
     ) -> CreatedJob:
         """Create a job in a place among the unfinished ones, taking one unless it is given.
 
-        `on_upload` is told the id of what was uploaded for it.
+        `on_upload` is told the id of what was uploaded for it; `permit` is asked before each create is sent.
         """
         slot = slot or await self.turn(source)
-        return await self.placed(lambda: self._create(source, body, on_upload), file=source.label, slot=slot)
+        return await self.placed(lambda: self._create(source, body, on_upload, permit), file=source.label, slot=slot)
 
     async def turn(self, source: ExtractSource) -> Slot:
         """Wait for the input, where it is a parse job, and then for a place among the unfinished jobs."""
@@ -79,14 +81,16 @@ class ExtractPipeline(JobPipeline):
         record = await recovery()
         return None if record is None else CreatedJob(str(record.get("id")), record=record, file_id=file_id)
 
-    async def _create(self, source: ExtractSource, body: dict[str, Any], on_upload: OnUpload | None) -> CreatedJob:
+    async def _create(
+        self, source: ExtractSource, body: dict[str, Any], on_upload: OnUpload | None, permit: Permit | None
+    ) -> CreatedJob:
         uploaded = None if source.source is None else await self.upload(source.source)
         body = {**body, "file_input": uploaded or source.file_input}
         recovery = ExtractCreateRecovery(self.connection, body, fresh_input=uploaded is not None)
         try:
             if uploaded is not None and on_upload is not None:
                 await on_upload(uploaded)
-            record = await extract.create(self.connection, body, recover=recovery)
+            record = await extract.create(self.connection, body, recover=recovery, permit=permit)
         except BaseException:
             if uploaded is not None and self.delete_after:
                 await asyncio.shield(self.delete_upload(uploaded))

@@ -3,6 +3,18 @@
 Each entry stands for one content with one configuration. It holds an intent before a job is created, the job once the
 service has accepted it, and the result once it was fetched. A process that is killed and started again resumes what
 runs and re-uses what is done; several processes and machines can share one ledger.
+
+A lease is renewed while a create is under way, and is looked at right before the create is sent, so that a process that
+was suspended does not send what another one has sent meanwhile. What remains:
+
+- A process that is suspended in the middle of a send, for longer than its lease, may have its job created by another
+  one, and its own send accepted when it wakes. The window is one request.
+- After a kill a parse job is found by its tag. A deployment that does not return `user_metadata` shows none, and the
+  job is paid for again: by name and time alone it could be somebody else's.
+- An extract job is found by its input, which is an upload of its own; one on an input that others use, too, by input,
+  configuration and time.
+- Object stores whose puts and listings are not consistent at once, and fsspec filesystems that cannot create a record
+  exclusively, leave a moment in which two processes may both hold an entry.
 """
 
 from __future__ import annotations
@@ -41,9 +53,6 @@ logger = logging.getLogger(__name__)
 _FIRST_LOOK_SECONDS = 0.2
 _LAST_LOOK_SECONDS = 5.0
 
-Note = Callable[[Intent], Awaitable[None]]
-"""Writes an intent down anew, once more of it is known."""
-
 Collect = Callable[[CreatedJob, Keep], Awaitable[dict[str, Any]]]
 """Waits for a job, fetches its result and has it kept."""
 
@@ -62,7 +71,7 @@ class LedgerWork:
 
     about: Mapping[str, Any]
     turn: Callable[[], Awaitable[Slot]]
-    create: Callable[[Intent, Slot, Note], Awaitable[CreatedJob]]
+    create: Callable[[Intent, Slot, Hold], Awaitable[CreatedJob]]
     recover: Callable[[Intent], Awaitable[CreatedJob | None]]
     collect: Collect
 
@@ -96,8 +105,42 @@ class LedgerPlace:
     about: Mapping[str, Any]
 
 
-class _LeaseLostError(Exception):
-    """This process has stalled for so long that another one may have taken the entry over."""
+class LeaseLostError(Exception):
+    """This process has stalled for so long that another one may have taken over what it was working on."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What a create does with the hold that this process has on an entry.
+
+    Attributes:
+        lease: The hold.
+        write: Writes an intent down.
+    """
+
+    lease: Lease
+    write: Callable[[Intent], Awaitable[None]]
+
+    async def note(self, intent: Intent) -> None:
+        """Write an intent down, anew once more of it is known.
+
+        Raises:
+            LeaseLostError: Somebody else may work on the entry.
+        """
+        if await self.lease.is_held():
+            await self.write(intent)
+        # Asked after the write as well, which may have taken long: what follows cannot be undone.
+        if not await self.lease.is_held():
+            raise LeaseLostError
+
+    async def permit(self) -> None:
+        """Allow a create to be sent, which may have waited for its turn since the intent was noted.
+
+        Raises:
+            LeaseLostError: The process has stalled for longer than its lease meanwhile.
+        """
+        if not self.lease.lasts:
+            raise LeaseLostError
 
 
 @dataclass
@@ -268,16 +311,11 @@ class Ledger:
             # With the tag of the lost process: should it live after all, it finds this job instead of creating another.
             intent = Intent(new_tag(), time.time()) if left is None else Intent(left.tag, time.time())
 
-            async def note(known: Intent) -> None:
-                if await lease.is_held():
-                    await records.note_intent(known)
-                if not await lease.is_held():
-                    raise _LeaseLostError
-
+            hold = Hold(lease, records.note_intent)
             try:
-                await note(intent)
-                job = await work.create(intent, slot, note)
-            except _LeaseLostError:
+                await hold.note(intent)
+                job = await work.create(intent, slot, hold)
+            except LeaseLostError:
                 return None
             except LlamaCloudError as error:
                 if _nothing_was_created(error):

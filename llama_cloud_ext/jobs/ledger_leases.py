@@ -67,9 +67,14 @@ class Lease:
         if self._is_recorded():
             self._store.delete(self.name)
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it has not ended by this process's clock, so that the process has not stalled. Asks no store."""
+        return self._clock() < self._ends
+
     async def is_held(self) -> bool:
         """Whether nobody can have taken it over."""
-        return self._clock() < self._ends and await in_thread(self._is_recorded)
+        return self.lasts and await in_thread(self._is_recorded)
 
     def _is_recorded(self) -> bool:
         return (_read(self._store, self.name) or {}).get("token") == self._token

@@ -12,7 +12,7 @@ from typing import Any
 
 from llama_cloud_ext.errors import ConfigurationError, NotFoundError
 from llama_cloud_ext.jobs.configuration_digest import saved_configuration_digest
-from llama_cloud_ext.jobs.ledger import Ledger, LedgerPlace, LedgerWork, Note, entry_key
+from llama_cloud_ext.jobs.ledger import Hold, Ledger, LedgerPlace, LedgerWork, entry_key
 from llama_cloud_ext.jobs.ledger_records import Intent
 from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
 from llama_cloud_ext.parse.pipeline import ParsePipeline, Wanted
@@ -110,11 +110,13 @@ class LedgeredParsing:
     def _work(self, source: Source) -> LedgerWork:
         pipeline = self._pipeline
 
-        async def create(intent: Intent, slot: Slot, note: Note) -> CreatedJob:
+        async def create(intent: Intent, slot: Slot, hold: Hold) -> CreatedJob:
             async def uploaded(file_id: str) -> None:
-                await note(replace(intent, file_id=file_id))
+                await hold.note(replace(intent, file_id=file_id))
 
-            return await pipeline.create(source, self._body, slot=slot, tag=intent.tag, on_upload=uploaded)
+            return await pipeline.create(
+                source, self._body, slot=slot, tag=intent.tag, on_upload=uploaded, permit=hold.permit
+            )
 
         async def recover(intent: Intent) -> CreatedJob | None:
             job = await pipeline.recover(intent.tag, intent.begun)

@@ -17,6 +17,7 @@ from llama_cloud_ext.wire import parse
 from llama_cloud_ext.wire.io_loop import spawn
 from llama_cloud_ext.wire.job_slots import Slot
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
+from llama_cloud_ext.wire.parse import Permit
 from llama_cloud_ext.wire.parse_jobs import PARSE_JOBS
 from llama_cloud_ext.wire.recovery import ParseCreateRecovery, new_tag
 from llama_cloud_ext.wire.sources import Source
@@ -73,15 +74,16 @@ class ParsePipeline(JobPipeline):
         slot: Slot | None = None,
         tag: str | None = None,
         on_upload: OnUpload | None = None,
+        permit: Permit | None = None,
     ) -> CreatedJob:
         """Create a job in a place among the unfinished ones, taking one unless it is given.
 
         It works on an upload that exists already, if one is named, and carries the tag, or a new one. `on_upload` is
-        told the id of what was uploaded for it alone.
+        told the id of what was uploaded for it alone; `permit` is asked before each create is sent.
         """
         tag = tag or new_tag()
         return await self.placed(
-            lambda: self._create(source, body, file_id, tag, on_upload), file=source.label, slot=slot
+            lambda: self._create(source, body, file_id, tag, on_upload, permit), file=source.label, slot=slot
         )
 
     async def recover(self, tag: str, begun: float) -> CreatedJob | None:
@@ -90,35 +92,43 @@ class ParsePipeline(JobPipeline):
         return None if record is None else CreatedJob(str(record.get("id")), record=record)
 
     async def _create(
-        self, source: Source, body: dict[str, Any], file_id: str | None, tag: str, on_upload: OnUpload | None
+        self,
+        source: Source,
+        body: dict[str, Any],
+        file_id: str | None,
+        tag: str,
+        on_upload: OnUpload | None,
+        permit: Permit | None,
     ) -> CreatedJob:
         if source.url is not None:
-            return await self._create_job({**body, "source_url": source.url}, source, tag)
+            return await self._create_job({**body, "source_url": source.url}, source, tag, permit)
         if file_id is not None:
-            return await self._create_job({**body, "file_id": file_id}, source, tag)
+            return await self._create_job({**body, "file_id": file_id}, source, tag, permit)
         if not self.delete_after:
-            return await self._create_job(body, source, tag, upload=True)
+            return await self._create_job(body, source, tag, permit, upload=True)
         # One request would do, but its answer does not name the upload, which could then never be deleted.
         file_id = await self.upload(source)
         try:
             if on_upload is not None:
                 await on_upload(file_id)
-            created = await self._create_job({**body, "file_id": file_id}, source, tag)
+            created = await self._create_job({**body, "file_id": file_id}, source, tag, permit)
         except BaseException:
             await asyncio.shield(self.delete_upload(file_id))
             raise
         created.file_id = file_id
         return created
 
-    async def _create_job(self, body: dict[str, Any], source: Source, tag: str, *, upload: bool = False) -> CreatedJob:
+    async def _create_job(
+        self, body: dict[str, Any], source: Source, tag: str, permit: Permit | None, *, upload: bool = False
+    ) -> CreatedJob:
         """Create one job from a request body, looking up a lost answer before sending it again."""
         body = {**body, "user_metadata": {**(body.get("user_metadata") or {}), RECOVERY_KEY: tag}}
         recovery = ParseCreateRecovery(self.connection, tag, source.name)
         try:
             if upload:
-                record = await parse.upload(self.connection, body, source, recover=recovery)
+                record = await parse.upload(self.connection, body, source, recover=recovery, permit=permit)
             else:
-                record = await parse.create(self.connection, body, recover=recovery)
+                record = await parse.create(self.connection, body, recover=recovery, permit=permit)
         except asyncio.CancelledError:
             if self.delete_after:
                 # What takes longer goes on behind the back of the caller, who wants to get away.

@@ -68,7 +68,8 @@ class LlamaParseTransform(TransformComponent):
     A file that fails ends the run, once the others of its batch are done; with `on_error="skip"` of the reader it is
     logged and left out. What worker processes have in `reader.failures` is gone with them, so for them there is
     `failed_files="keep"`: the document that stands for the file goes on, with the reason as `parse_error` in its
-    metadata. A docstore counts either as done: delete the document there to have the next run try again.
+    metadata. A docstore counts either as done: delete the document there to have the next run try again. A pipeline's
+    cache is passed over with `on_error="skip"`, so that it keeps no failure; the ledger is what saves parsing anew.
 
     Example:
         ```python
@@ -103,7 +104,8 @@ class LlamaParseTransform(TransformComponent):
     if not TYPE_CHECKING:
         # Hidden from type checkers, so that editors keep offering the fields as arguments.
         def __init__(self, **options: Any) -> None:
-            options.pop("class_name", None)  # LlamaIndex writes it down, and hands it back
+            for name in ("class_name", "uncached"):  # what is written down is handed back
+                options.pop(name, None)
             super().__init__(**options)
 
     @classmethod
@@ -156,6 +158,9 @@ class LlamaParseTransform(TransformComponent):
             **kwargs: As LlamaIndex has it.
         """
         data: dict[str, Any] = super().to_dict(**kwargs)
+        if self.reader.on_error == "skip":
+            # What a cache has may lack files that failed for a reason that has passed.
+            return {**data, "uncached": uuid.uuid4().hex}
         return data if self._uncached is None else {**data, "uncached": self._uncached}
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:

@@ -28,6 +28,7 @@ async def persist(
     policy: RetryPolicy,
     idempotent: bool,
     recover: Callable[[], Awaitable[T | None]] | None = None,
+    permit: Callable[[], Awaitable[None]] | None = None,
     limiter: RateLimiter | None = None,
 ) -> T:
     """Send until it succeeds, cannot succeed, or the policy's budget is used up.
@@ -38,6 +39,7 @@ async def persist(
         policy: The patience and its clock.
         idempotent: Whether sending twice does no more than sending once.
         recover: Looks up what an attempt without an answer may have created; None if there is nothing to look up.
+        permit: Asked right before each attempt, once its turn has come: what it raises ends the request unsent.
         limiter: Grants each attempt its turn. Waiting for it does not use up the budget: under a low rate many
             requests wait for minutes before their first send.
 
@@ -55,6 +57,8 @@ async def persist(
             asked = policy.clock()
             turn = await limiter.acquire()
             queued += policy.clock() - asked
+        if permit is not None:
+            await permit()
         try:
             result = await send(attempt, policy.budget - (policy.clock() - started - queued))
         except LlamaCloudError as error:

@@ -15,24 +15,29 @@ from llama_cloud_ext.wire.paging import iterate_pages, path_with
 
 if TYPE_CHECKING:
     from llama_cloud_ext.wire.models.batch import BatchOptions
-    from llama_cloud_ext.wire.parse import Recover
+    from llama_cloud_ext.wire.parse import Permit, Recover
     from llama_cloud_ext.wire.transport import Connection
 
 _BATCHES = "/api/v2/batches"
 
 
-async def create(connection: Connection, options: BatchOptions, *, recover: Recover | None = None) -> dict[str, Any]:
+async def create(
+    connection: Connection, options: BatchOptions, *, recover: Recover | None = None, permit: Permit | None = None
+) -> dict[str, Any]:
     """Start a batch over all files of a directory.
 
     Args:
         connection: Where to ask.
         options: The directory, and what is done with each file.
         recover: Called before a create whose answer was lost is repeated.
+        permit: Asked right before each send; what it raises ends the create.
 
     Returns:
         The batch's record.
     """
-    return as_mapping(await connection.request("POST", _BATCHES, json=options.to_body(), recover=recover))
+    return as_mapping(
+        await connection.request("POST", _BATCHES, json=options.to_body(), recover=recover, permit=permit)
+    )
 
 
 async def get(connection: Connection, batch_id: str, *, expand: Sequence[str] = ()) -> dict[str, Any]:

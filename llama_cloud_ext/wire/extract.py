@@ -14,13 +14,15 @@ from llama_cloud_ext.wire.models.tolerant import as_mapping
 from llama_cloud_ext.wire.paging import path_with
 
 if TYPE_CHECKING:
-    from llama_cloud_ext.wire.parse import Recover
+    from llama_cloud_ext.wire.parse import Permit, Recover
     from llama_cloud_ext.wire.transport import Connection
 
 _JOBS = "/api/v2/extract"
 
 
-async def create(connection: Connection, body: dict[str, Any], *, recover: Recover | None = None) -> dict[str, Any]:
+async def create(
+    connection: Connection, body: dict[str, Any], *, recover: Recover | None = None, permit: Permit | None = None
+) -> dict[str, Any]:
     """Start a job on a file, or on what a parse job made of one.
 
     Args:
@@ -28,11 +30,12 @@ async def create(connection: Connection, body: dict[str, Any], *, recover: Recov
         body: `file_input` (the id of a file or of a completed parse job), and `configuration` or `configuration_id`;
             webhooks where they are set.
         recover: Called before a create whose answer was lost is repeated.
+        permit: Asked right before each send; what it raises ends the create.
 
     Returns:
         The job's record.
     """
-    return as_mapping(await connection.request("POST", _JOBS, json=body, recover=recover))
+    return as_mapping(await connection.request("POST", _JOBS, json=body, recover=recover, permit=permit))
 
 
 async def get(connection: Connection, job_id: str, *, expand: Sequence[str] = ()) -> dict[str, Any]:

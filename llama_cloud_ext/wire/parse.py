@@ -23,23 +23,34 @@ _JOBS = "/api/v2/parse"
 Recover = Callable[[], Awaitable[dict[str, Any] | None]]
 """Looks for what a lost answer may have created."""
 
+Permit = Callable[[], Awaitable[None]]
+"""Raises where something must no longer be sent."""
 
-async def create(connection: Connection, body: dict[str, Any], *, recover: Recover | None = None) -> dict[str, Any]:
+
+async def create(
+    connection: Connection, body: dict[str, Any], *, recover: Recover | None = None, permit: Permit | None = None
+) -> dict[str, Any]:
     """Start a job on a file that the service has, or fetches.
 
     Args:
         connection: Where to ask.
         body: `ParseConfiguration.to_body()`, with `file_id` or `source_url`.
         recover: Called before a create whose answer was lost is repeated.
+        permit: Asked right before each send; what it raises ends the create.
 
     Returns:
         The job's record.
     """
-    return _record(await connection.request("POST", _JOBS, json=body, recover=recover))
+    return _record(await connection.request("POST", _JOBS, json=body, recover=recover, permit=permit))
 
 
 async def upload(
-    connection: Connection, body: dict[str, Any], source: Source, *, recover: Recover | None = None
+    connection: Connection,
+    body: dict[str, Any],
+    source: Source,
+    *,
+    recover: Recover | None = None,
+    permit: Permit | None = None,
 ) -> dict[str, Any]:
     """Upload a file and start a job on it, in one request.
 
@@ -49,6 +60,7 @@ async def upload(
             `webhook_configuration_ids` where they are set.
         source: The file.
         recover: Called before a create whose answer was lost is repeated.
+        permit: Asked right before each send; what it raises ends the create.
 
     Returns:
         The job's record.
@@ -56,7 +68,7 @@ async def upload(
     from llama_cloud_ext.wire.multipart import MultipartBody
 
     form = MultipartBody([("configuration", json.dumps(body))], "file", source)
-    return _record(await connection.request("POST", f"{_JOBS}/upload", body=form, recover=recover))
+    return _record(await connection.request("POST", f"{_JOBS}/upload", body=form, recover=recover, permit=permit))
 
 
 def _record(answer: Any) -> dict[str, Any]:

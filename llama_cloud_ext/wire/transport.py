@@ -82,6 +82,7 @@ class Connection:
         body: MultipartBody | None = None,
         scoped: Scope = True,
         recover: Callable[[], Awaitable[JSON | None]] | None = None,
+        permit: Callable[[], Awaitable[None]] | None = None,
         idempotent: bool | None = None,
         timeout: float | None = None,
         budget: float | None = None,
@@ -97,6 +98,7 @@ class Connection:
             scoped: Whether to add the settings' project and organization to the query, or only the project.
             recover: For a create: looks up what an earlier send, whose answer was lost, may have created. Called before
                 the create is repeated; what it returns is the result, None means that nothing was created.
+            permit: Asked right before each send, which may be minutes after the call: what it raises ends the request.
             idempotent: Whether the request may be repeated although the service may have acted on it; None decides by
                 the method, the body and `recover`.
             timeout: Seconds for connecting and each wait; None for the settings'.
@@ -141,6 +143,7 @@ class Connection:
             policy=self.policy if budget is None else replace(self.policy, budget=budget),
             idempotent=repeatable,
             recover=recover,
+            permit=permit,
             limiter=self.limiter,
         )
 

@@ -79,6 +79,28 @@ def many_files(bench: Bench) -> list[Row]:
     ]
 
 
+def thousand_files(bench: Bench) -> list[Row]:
+    """A thousand files: time, requests and memory; and once more, from a ledger."""
+    count, seconds = bench.scaled(1000), 0.5
+    paths = bench.distinct_files(count, seconds)
+
+    def cell(client: str) -> str:
+        answers = bench.repeated(lambda: bench.cloud_task(client, "many", paths=paths, workers=32))
+        worst = min(answers, key=lambda answer: float(answer["arrived"]))
+        return (
+            f"{arrivals(count, worst)}, {median(answers, lambda a: a['seconds']):.1f} s, "
+            f"{median(answers, requests_of):,.0f} requests, peak memory +{median(answers, lambda a: a['mib']):.0f} MiB"
+        )
+
+    rows = [bench.row(f"{count:,} files of {seconds:g} s, 32 at a time", cell)]
+    if OURS in bench.plan.clients:
+        answers = bench.repeated(lambda: bench.cloud_task(OURS, "from_ledger", paths=paths))
+        again = f"{median(answers, lambda a: a['seconds']):.1f} s, {median(answers, requests_of):.0f} requests"
+        kept = f"{answers[0]['objects'] / count:.1f} objects and {answers[0]['bytes'] / count:,.0f} bytes a file"
+        rows.append(Row(f"… once more, from a ledger of {kept}", {OURS: again}))
+    return rows
+
+
 def directories(bench: Bench) -> list[Row]:
     """`SimpleDirectoryReader(...).load_data()`, which asks for one file after the other."""
     count, seconds = bench.scaled(8), bench.plan.seconds
@@ -334,6 +356,7 @@ SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
     "time": time_lost,
     "long": requests_for_a_long_job,
     "many": many_files,
+    "thousand": thousand_files,
     "directories": directories,
     "pipelines": pipelines,
     "faults": faults,

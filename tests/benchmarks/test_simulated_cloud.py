@@ -79,11 +79,12 @@ def test_the_rate_is_a_sliding_window(simulated_cloud: SimulatedCloud) -> None:
     """Ensure that requests above the rate get a 429 with the Retry-After that was asked for."""
     simulated_cloud.reset(rate=2, rate_window=0.3, retry_after=1.5)
     url = f"{simulated_cloud.base_url}/api/v1/projects"
-    answers = [httpx.get(url) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert answers[-1].headers["retry-after"] == "1.5"
-    time.sleep(0.35)
-    assert httpx.get(url).status_code == 200
+    with httpx.Client() as client:  # making one for each request can take longer than the window
+        answers = [client.get(url) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[-1].headers["retry-after"] == "1.5"
+        time.sleep(0.35)
+        assert client.get(url).status_code == 200
 
 
 def test_an_unknown_scenario_option_is_refused(simulated_cloud: SimulatedCloud) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from llama_cloud_ext import (
     RequestTimeoutError,
     TransportError,
 )
-from llama_cloud_ext.batch import ledgered, starting
+from llama_cloud_ext.batch import filling, ledgered, starting
 from llama_cloud_ext.wire import batches, recovery
 from tests.http.scripted import in_turn
 from tests.http.scripted_batches import ScriptedBatches
@@ -65,6 +66,18 @@ def errors_of(call: Callable[[], Any]) -> list[type]:
     with pytest.raises(PartialFailureError) as raised:
         call()
     return [type(failure.error) for failure in raised.value.failures]
+
+
+@contextlib.contextmanager
+def no_batches() -> Iterator[None]:
+    """A service that cannot be reached once the files are uploaded."""
+
+    async def down(*_: Any, **__: Any) -> Any:
+        raise TransportError("down", request="POST /api/v2/batches", sent=False)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(batches, "create", down)
+        yield
 
 
 def test_what_was_done_costs_no_request(ledger: Path) -> None:
@@ -150,18 +163,34 @@ def test_a_failed_file_is_tried_anew(ledger: Path) -> None:
     assert len(service.reader(ledger=ledger).parse(FILES)) == 2
 
 
-def test_a_directory_that_is_half_full(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_is_gone_is_made_anew(ledger: Path) -> None:
+    """Ensure a call that was lost before its batch, and whose directory has expired, is begun with another one."""
+    service = ScriptedBatches(fault=in_turn({"create batch": [LOST], "batches": [httpx.ConnectError("down")]}))
+    assert errors_of(lambda: service.reader(ledger=ledger, retry_budget=0).parse(FILES)) == [RequestTimeoutError] * 2
+    service.fault, service.uploads = in_turn({"files": [404]}), 0
+    assert len(service.reader(ledger=ledger).parse(FILES)) == 2
+    assert (service.steps["create directory"], service.steps["upload"], len(service.batches)) == (2, 4, 1)
+
+
+def test_an_upload_that_arrived_late(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ensure an upload that the service refuses, as the one of a lost call came in after the look, is that one."""
+
+    async def nothing(*_: Any) -> dict[str, str]:
+        return {}
+
+    reader = LlamaBatchReader(base_url=MEMORY, ledger=ledger, tier="fast")
+    with no_batches():
+        assert errors_of(lambda: reader.parse([b"late one"])) == [TransportError]
+    monkeypatch.setattr(filling.BatchFiller, "_present", nothing)
+    assert reader.parse([b"late one"])[0].text.strip() == "late one"
+
+
+def test_a_directory_that_is_half_full(ledger: Path) -> None:
     """Ensure uploads of a call that was lost are used, and what the next call does not want is taken out unpaid."""
-    create = batches.create
-
-    async def down(*_: Any, **__: Any) -> Any:
-        raise TransportError("down", request="POST /api/v2/batches", sent=False)
-
     reader, directories = LlamaBatchReader(base_url=MEMORY, ledger=ledger), LlamaCloudDirectories(base_url=MEMORY)
     others = {one.id for one in directories.list_directories()}
-    monkeypatch.setattr(batches, "create", down)
-    assert errors_of(lambda: reader.parse([b"half one", b"half two"])) == [TransportError] * 2
-    monkeypatch.setattr(batches, "create", create)
+    with no_batches():
+        assert errors_of(lambda: reader.parse([b"half one", b"half two"])) == [TransportError] * 2
     (directory,) = [one for one in directories.list_directories() if one.id not in others]
     assert len(directories.list_files(directory.id)) == 2
     results = reader.parse([b"half two", b"half three"])

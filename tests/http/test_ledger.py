@@ -27,6 +27,7 @@ from llama_cloud_ext.errors import (
     TransportError,
 )
 from llama_cloud_ext.jobs import ledger as ledger_module
+from llama_cloud_ext.jobs.ledger_leases import Lease
 from llama_cloud_ext.wire import recovery
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.settings import Settings
@@ -207,6 +208,24 @@ def test_a_lost_process_that_had_created_nothing(ledger: str) -> None:
     assert service.reader(ledger=ledger, **TODAY).parse(PDF).job_id == "pjb-2"
     tags = [sent["user_metadata"][RECOVERY_KEY] for sent in service.configurations]
     assert tags[0] == tags[1]
+
+
+def test_a_process_that_stalled_looks_before_it_sends(ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ensure a create that waits for its turn is not sent by a process that has outslept its lease meanwhile."""
+    service = ScriptedService(script={"create": [503]})
+    slept: list[str] = []
+
+    def lasts(lease: Lease) -> bool:
+        if service.steps["create"] == 1 and not slept:
+            slept.append(lease.name)
+            return False
+        return True
+
+    monkeypatch.setattr(Lease, "lasts", property(lasts))
+    service.reader(ledger=ledger, **TODAY).parse(PDF)
+    assert len(slept) == 1
+    # Two looks after the 503, and two more for what another process may have made of its intent.
+    assert (service.steps["create"], service.steps["list"]) == (2, 4)
 
 
 def test_a_refused_create_leaves_nothing(ledger: str) -> None:

@@ -108,6 +108,19 @@ def test_an_empty_file(folder: Path, tmp_path: Path) -> None:
     assert list(errors.values()) == [""]
 
 
+def test_failures_are_not_cached(folder: Path, tmp_path: Path) -> None:
+    """Ensure a file that failed for a reason that has passed is there in the next run of the same pipeline."""
+    transform = LlamaParseTransform(reader=reader_at(tmp_path, on_error="skip", ledger=tmp_path / "ledger"))
+    pipeline = IngestionPipeline(transformations=[transform])
+    stubs = LlamaParseTransform.file_documents(folder)
+    hidden = (folder / "latex-lorem.pdf").rename(tmp_path / "hidden.pdf")
+    assert len(pipeline.run(documents=stubs)) == 1
+    hidden.rename(folder / "latex-lorem.pdf")
+    assert len(pipeline.run(documents=stubs)) == 5
+    assert len(transform.reader.list_jobs()) == 2
+    assert LlamaParseTransform.from_dict(transform.to_dict()).reader.on_error == "skip"
+
+
 def test_what_is_no_files_fault(folder: Path) -> None:
     """Ensure lenient transforms raise what every file would fail of, such as a service that cannot be reached."""
     reader = LlamaParseReader(base_url="http://127.0.0.1:9", api_key="llx-test", on_error="skip", retry_budget=0.1)

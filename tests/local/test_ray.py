@@ -44,20 +44,20 @@ def s3(endpoint: str) -> Iterator[Any]:  # noqa: F811 - the fixture
 @pytest.fixture(scope="module", autouse=True)
 def _cluster(s3: Any, _simulated_process: SimulatedCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Ray of this machine, on the loopback, which leaves nothing behind, and whose workers know the service."""
-    import ray
-
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # Ray keeps one of its own in the home directory
+        environment.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # Ray's way to keep to the loopback, on Linux, too
+        environment.setenv("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # else it leaves one in the home directory
         environment.setenv("LLAMA_CLOUD_BASE_URL", _simulated_process.base_url)
         environment.setenv("LLAMA_CLOUD_API_KEY", "llx-test")
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        import ray
+
         ray.init(
             num_cpus=2,
             object_store_memory=100 * 2**20,
             include_dashboard=False,
             log_to_driver=False,
             configure_logging=False,
-            _node_ip_address="127.0.0.1",
             _temp_dir=str(tmp_path_factory.mktemp("ray")),
         )
         ray.data.DataContext.get_current().enable_progress_bars = False

@@ -11,7 +11,7 @@ import pytest
 
 from llama_cloud_ext.errors import BadRequestError, LedgerError, LlamaCloudError, ServerError, TransportError
 from llama_cloud_ext.jobs import ledger as module
-from llama_cloud_ext.jobs.ledger import Ledger, LedgerWork, Note
+from llama_cloud_ext.jobs.ledger import Hold, Ledger, LedgerWork
 from llama_cloud_ext.jobs.ledger_records import EntryRecords, Intent
 from llama_cloud_ext.jobs.ledger_store import LedgerStore, ledger_store
 from llama_cloud_ext.jobs.pipeline import CreatedJob, Keep
@@ -41,10 +41,10 @@ class Service:
     def work(self) -> LedgerWork:
         """What a caller does on an entry: it uploads, notes that, and creates."""
 
-        async def create(intent: Intent, slot: Slot, note: Note) -> CreatedJob:
+        async def create(intent: Intent, slot: Slot, hold: Hold) -> CreatedJob:
             if self.before is not None:
                 await self.before()
-            await note(intent)
+            await hold.note(intent)
             if self.error is not None:
                 raise self.error
             self.created.append(intent)

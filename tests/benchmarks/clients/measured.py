@@ -32,19 +32,27 @@ def begin(base_url: str, scenario: dict[str, Any]) -> None:
 
 
 def timed(names: Iterable[str], texts_of: Callable[[], Iterable[str]]) -> dict[str, Any]:
-    """Run a call that returns the texts of these files; tell how long it took and how many arrived.
+    """Run a call that returns the texts of these files; tell how long it took, its memory, and how many arrived.
 
     A call that raises has returned nothing, and its error is part of the answer.
     """
     error, texts = None, []
+    before = _start_a_new_peak()
     started_at = time.time()
     try:
         texts = list(texts_of())
     except Exception as raised:
         error = type(raised).__name__
     returned_at = time.time()
+    peak = _peak_mib() - before
     arrived = sum(any(text.endswith(f" of {name}") for text in texts) for name in names)
-    return {"seconds": returned_at - started_at, "returned_at": returned_at, "arrived": arrived, "error": error}
+    return {
+        "seconds": returned_at - started_at,
+        "returned_at": returned_at,
+        "mib": peak,
+        "arrived": arrived,
+        "error": error,
+    }
 
 
 def counted(base_url: str, call: Callable[[], object]) -> dict[str, Any]:

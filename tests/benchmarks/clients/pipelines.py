@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +30,9 @@ def on_ray(
     base_url: str, paths: list[str], warm_up: str, scenario: dict[str, Any], batch_size: int = 64
 ) -> dict[str, Any]:
     """The same on Ray, which has started before; its workers start within each run. Each has one batch at a time."""
+    # Keeps Ray to the loopback and from leaving a token in the home directory, or reporting what it is used for.
+    os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_TOKEN": uuid.uuid4().hex}
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
     from llama_index.ingestion.ray import RayIngestionPipeline, RayTransformComponent
     from ray.data import ActorPoolStrategy, DataContext
@@ -38,7 +43,6 @@ def on_ray(
             object_store_memory=100 * 2**20,
             include_dashboard=False,
             log_to_driver=False,
-            _node_ip_address="127.0.0.1",
             _temp_dir=folder,
         )
         DataContext.get_current().enable_progress_bars = False
