@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llama_cloud_ext.cli.extract import json_line, named_schema
-from llama_cloud_ext.cli.inputs import Input, expand
+from llama_cloud_ext.cli.inputs import Input, expand, named
 from llama_cloud_ext.cli.outputs import FileWriter, Format, Sink, StandardOutput, parse_sink
 from llama_cloud_ext.cli.service import LocalFolder, connection, exit_codes
 from llama_cloud_ext.errors import ConfigurationError, FailedItem, LlamaCloudError, SourceError
@@ -28,9 +28,15 @@ _KEPT = ".llama-batches.json"
 
 def batch(
     files: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="FILES...", help="Folders, quoted patterns ('**/*.pdf'), fsspec URLs of either, files."),
-    ],
+    ] = None,
+    resume: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--resume", metavar="ID", help="Instead of FILES: collect this batch (bat-…). May be given several times."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -78,12 +84,19 @@ def batch(
         )
         if schema is not None and (tier or configuration):
             raise ConfigurationError("--schema extracts, and --tier and --configuration say how to parse")
-        inputs = _inputs(files, leave_out=[folder for folder in (out, local) if folder is not None])
+        if bool(files) == bool(resume):
+            raise ConfigurationError("a batch is started over FILES, or collected with --resume: give one of the two")
+        if resume and (tier or configuration):
+            raise ConfigurationError("--tier and --configuration say how to parse, which --resume is too late for")
         wanted = None if schema is None else named_schema(schema)
-        asked = {"schema": schema, "tier": tier, "configuration": configuration, "service": reader.settings().host}
-        run = _Run(reader, inputs, wanted, None if out is None else _Kept(out / _KEPT, inputs, asked))
         form = form or (Format.TEXT if tier == "fast" else Format.MARKDOWN)
-        failed = run.to(_sink(inputs, form, out, extracting=schema is not None))
+        if resume:
+            failed = _collect(reader, resume, wanted, form, out)
+        else:
+            inputs = _inputs(files or [], leave_out=[folder for folder in (out, local) if folder is not None])
+            asked = {"schema": schema, "tier": tier, "configuration": configuration, "service": reader.settings().host}
+            run = _Run(reader, inputs, wanted, None if out is None else _Kept(out / _KEPT, inputs, asked))
+            failed = run.to(_sink(inputs, form, out, extracting=schema is not None))
     if failed:
         raise typer.Exit(1)
 
@@ -201,6 +214,30 @@ class _Run:
             sink.skip(start + (failure.index or 0))
             typer.echo(f"error: {failure}", err=True)
         return len(failures)
+
+
+def _collect(reader: LlamaBatchReader, ids: Sequence[str], schema: Any, form: Format, out: Path | None) -> int:
+    """Hand out what batches of elsewhere have come to; the number of files that failed."""
+    from llama_cloud_ext.errors import PartialFailureError
+    from llama_cloud_ext.parse.result import ParseResult
+
+    try:
+        outcomes: Sequence[Any] = reader.resume(ids, data_schema=None if isinstance(schema, str) else schema)
+    except PartialFailureError as error:
+        outcomes = error.failures
+    failures = [outcome for outcome in outcomes if isinstance(outcome, FailedItem)]
+    names = [one.source if isinstance(one, FailedItem) else one.source.name for one in outcomes]
+    extracting = not all(isinstance(one, FailedItem | ParseResult) for one in outcomes)
+    sink = _sink([named(name) for name in names], form, out, extracting=extracting)
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome, FailedItem):
+            sink.skip(index)
+            typer.echo(f"error: {outcome}", err=True)
+        else:
+            sink.take(index, outcome)
+    if failures and len(outcomes) > 1:
+        typer.echo(f"{len(failures)} of {len(outcomes)} files failed", err=True)
+    return len(failures)
 
 
 def _goes_on(error: Exception) -> bool:

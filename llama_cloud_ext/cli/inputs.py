@@ -57,6 +57,15 @@ def expand(arguments: Iterable[str], *, leave_out: Sequence[Path] = ()) -> list[
     return list(inputs.values())
 
 
+def named(name: str) -> Input:
+    """An input of which no more is known than what it was called when it was sent.
+
+    Args:
+        name: A name or path from elsewhere, of which the last part counts.
+    """
+    return Input(name, name, PurePath(_safe_name(PurePath(name).name)))
+
+
 def _expand_one(argument: str) -> Iterator[Input]:
     if argument == "-":
         yield Input(sys.stdin.buffer.read(), "standard input", PurePath("stdin"))

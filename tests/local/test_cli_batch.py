@@ -104,6 +104,19 @@ def test_batches_of_something_else_are_not_taken(folder: Path, tmp_path: Path, m
     assert _batches(tmp_path) == 3
 
 
+def test_a_batch_of_elsewhere_is_collected_by_its_id(folder: Path, tmp_path: Path) -> None:
+    """Ensure --resume takes the id of a batch in the place of files, and nothing else beside it that starts one."""
+    handle = LlamaBatchReader(base_url="local:cloud").submit(folder)
+    code, out, err = _run("batch", "--resume", *handle.batch_ids, "--out", "out", "--local", "cloud")
+    assert code == 1
+    assert sorted(out.split()) == ["out/latex-lorem.pdf.md", "out/table-and-pictures.pdf.md"]
+    assert "1 of 3 files failed" in err
+    assert _batches(tmp_path) == 1
+    for wrong in (("batch",), ("batch", folder, "--resume", "bat-1"), ("batch", "--resume", "bat-1", "--tier", "fast")):
+        assert _run(*wrong, "--local", "cloud")[0] == 2
+    assert _run("batch", "--resume", "bat-1", "--local", "cloud")[0] == 1
+
+
 def test_a_file_that_is_not_there(folder: Path) -> None:
     """Ensure a missing file fails by itself, and is alone no batch."""
     code, out, err = _run("batch", folder / "latex-lorem.pdf", folder / "none.pdf", "--local", "cloud")
