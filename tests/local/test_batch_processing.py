@@ -197,12 +197,12 @@ def test_what_cannot_be(processing: LlamaBatchProcessing) -> None:
 
 
 def test_a_lost_answer_makes_one_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ensure a create whose answer was lost is found by its directory, instead of being repeated."""
+    """Ensure a create whose answer was lost is found by its directory; one of single files is not repeated either."""
     from llama_cloud_ext.errors import TransportError
     from llama_cloud_ext.wire.transport import Connection
 
     processing = LlamaBatchProcessing(base_url=f"local:{tmp_path / 'cloud'}")
-    directory_id, _ = directory_of(processing, a=b"one")
+    directory_id, ids = directory_of(processing, a=b"one")
     exchange = Connection._exchange
     lost: list[str] = []
 
@@ -217,6 +217,10 @@ def test_a_lost_answer_makes_one_batch(tmp_path: Path, monkeypatch: pytest.Monke
     batch = processing.create(directory_id)
     assert lost
     assert [one.id for one in processing.list_batches()] == [batch.id]
+    lost.clear()
+    with pytest.raises(TransportError, match="the answer was lost"):
+        processing.create(item_ids=ids)
+    assert [one.directory_id for one in processing.list_batches()] == [None, directory_id]
 
 
 def test_it_travels(processing: LlamaBatchProcessing) -> None:
