@@ -30,9 +30,13 @@ logger = logging.getLogger(__name__)
 
 # Where requests for a `local:` address claim to go; nothing ever resolves this name.
 _LOCAL_ORIGIN = "http://local.llamacloud"
-# Requests under way, each on a connection of its own. More wait here, as httpcore looks through all that wait in its
-# pool, and through all connections, at the beginning and at the end of every request.
-_MOST_CONNECTIONS = 64
+# Requests under way. More wait here, as httpcore's own pool looks through all that wait in it, and through idle
+# connections for each idle connection, several times a request. Long uploads have places of their own, or they would
+# hold up looks.
+_MOST_SHORT = 48
+_MOST_UPLOADS = 40
+_MOST_IDLE = 16
+_SHORT_BODY = 1024 * 1024
 # Above the interval at which slow polls come, or each of them would connect anew.
 _KEEPALIVE_SECONDS = 75.0
 _MOST_REDIRECTS = 5
@@ -56,7 +60,8 @@ class HttpClient:
         self._settings = settings
         self._client: httpx.AsyncClient | None = None
         self._building = asyncio.Lock()
-        self._turns = asyncio.Semaphore(_MOST_CONNECTIONS)
+        self._short = asyncio.Semaphore(_MOST_SHORT)
+        self._uploads = asyncio.Semaphore(_MOST_UPLOADS)
         self.base_url = _LOCAL_ORIGIN if settings.is_local else settings.base_url
 
     @asynccontextmanager
@@ -85,7 +90,8 @@ class HttpClient:
         Raises:
             TransportError: No complete answer came back, also while the caller reads the body.
         """
-        async with self._turns:
+        is_short = int(headers.get("Content-Length", 0)) <= _SHORT_BODY
+        async with self._short if is_short else self._uploads:
             client = await self._built()
             import httpx
 
@@ -213,8 +219,8 @@ def _build(settings: Settings) -> httpx.AsyncClient:
             verify=tls,
             proxy=settings.proxy,
             limits=httpx.Limits(
-                max_connections=_MOST_CONNECTIONS,
-                max_keepalive_connections=_MOST_CONNECTIONS,
+                max_connections=_MOST_SHORT + _MOST_UPLOADS,
+                max_keepalive_connections=_MOST_IDLE,
                 keepalive_expiry=_KEEPALIVE_SECONDS,
             ),
         )
