@@ -41,7 +41,9 @@ def directory_of(processing: LlamaBatchProcessing, **files: bytes) -> tuple[str,
         directory = await directories.create(connection, DirectoryOptions(name="beta"))
         ids = []
         for name, content in files.items():
-            source = resolve_source(content, extra_info={"file_name": f"{name}.txt"})
+            source = resolve_source(
+                content, extra_info={"file_name": f"{name}.pdf" if content.startswith(b"%PDF") else f"{name}.txt"}
+            )
             record = await directory_files.upload(
                 connection, directory["id"], source, DirectoryFileOptions(unique_id=name)
             )
@@ -161,6 +163,19 @@ def test_the_order_of_parameters_makes_no_other_batch(processing: LlamaBatchProc
     results = processing.processing_results(ids[0])
     assert len({result.parameters_hash for result in results}) == len(results) == 2
     assert "s3cret" not in str([result.raw for result in results])
+
+
+def test_parameters_have_their_effect(processing: LlamaBatchProcessing, data_dir: Path) -> None:
+    """Ensure pages count from 0, and what the engine knows under another name reaches it."""
+    directory_id, _ = directory_of(processing, lorem=(data_dir / "latex-lorem.pdf").read_bytes())
+    texts = []
+    for margin in (0.0, 0.5):
+        parameters = {"tier": "fast", "target_pages": "1", "bbox_bottom": margin}
+        (result,) = processing.results(processing.create(directory_id, parameters=parameters).id)
+        assert isinstance(result, ParseResult)
+        assert [page.number for page in result.pages] == [2]
+        texts.append(result.text)
+    assert 0 < len(texts[1]) < 0.8 * len(texts[0])
 
 
 def test_waiting_ends(tmp_path: Path) -> None:
