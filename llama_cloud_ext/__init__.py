@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from llama_cloud_ext.progress import Progress
     from llama_cloud_ext.wire.models.batch import Batch, BatchFileResult
     from llama_cloud_ext.wire.models.batch_processing import (
+        BatchProcessingCancellation,
         BatchProcessingItem,
         BatchProcessingJob,
         BatchProcessingResult,
@@ -99,6 +100,7 @@ _HOME = {
     "aclose_connections": "connections",
     "close_connections": "connections",
     "BatchHandle": "batch.handle",
+    "BatchProcessingCancellation": "wire.models.batch_processing",
     "BatchProcessingItem": "wire.models.batch_processing",
     "BatchProcessingJob": "wire.models.batch_processing",
     "BatchProcessingResult": "wire.models.batch_processing",
@@ -168,6 +170,7 @@ __all__ = [
     "Batch",
     "BatchFileResult",
     "BatchHandle",
+    "BatchProcessingCancellation",
     "BatchProcessingItem",
     "BatchProcessingJob",
     "BatchProcessingResult",

@@ -26,6 +26,7 @@ from llama_cloud_ext.wire import batch_processing
 from llama_cloud_ext.wire.batch_jobs import BATCH_PROCESSING_JOBS
 from llama_cloud_ext.wire.io_loop import in_thread, run, run_async
 from llama_cloud_ext.wire.models.batch_processing import (
+    BatchProcessingCancellation,
     BatchProcessingItem,
     BatchProcessingJob,
     BatchProcessingOptions,
@@ -69,6 +70,7 @@ class LlamaBatchProcessing(ServiceAccess):
     job_timeout: float | None = Field(
         default=86_400.0, gt=0, description="Seconds to wait for a batch; None waits for ever. It goes on by itself."
     )
+
     # Batches
 
     def create(
@@ -96,7 +98,8 @@ class LlamaBatchProcessing(ServiceAccess):
             The batch, which runs by itself.
 
         Raises:
-            ConfigurationError: Neither a directory nor files are given, or both are.
+            ConfigurationError: Neither a directory nor files are given, or both are; or a parameter is none that the
+                API has.
             NotFoundError: There is no such directory, or the deployment does not have this API.
             TransportError: The answer was lost. Over a directory the batch is looked for first; over single files the
                 service has no way to, and the call is not repeated.
@@ -183,22 +186,25 @@ class LlamaBatchProcessing(ServiceAccess):
         """The asynchronous twin of `wait_for_completion`."""
         return await run_async(self._wait, job_id, timeout)
 
-    def cancel(self, job_id: str, reason: str | None = None) -> None:
+    def cancel(self, job_id: str, reason: str | None = None) -> BatchProcessingCancellation:
         """Stop a batch: what waits is not begun, what runs may still end.
 
         Args:
             job_id: The batch.
             reason: For those who look at it later.
 
+        Returns:
+            What the service says, with the number of files whose work was over before.
+
         Raises:
             ConflictError: It has ended already.
             NotFoundError: There is no such batch.
         """
-        run(self._cancel, job_id, reason)
+        return run(self._cancel, job_id, reason)
 
-    async def acancel(self, job_id: str, reason: str | None = None) -> None:
+    async def acancel(self, job_id: str, reason: str | None = None) -> BatchProcessingCancellation:
         """The asynchronous twin of `cancel`."""
-        await run_async(self._cancel, job_id, reason)
+        return await run_async(self._cancel, job_id, reason)
 
     # Items and results
 
@@ -325,8 +331,8 @@ class LlamaBatchProcessing(ServiceAccess):
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LAST_LOOK)
 
-    async def _cancel(self, job_id: str, reason: str | None) -> None:
-        await batch_processing.cancel(self._connection(), job_id, reason=reason)
+    async def _cancel(self, job_id: str, reason: str | None) -> BatchProcessingCancellation:
+        return BatchProcessingCancellation(await batch_processing.cancel(self._connection(), job_id, reason=reason))
 
     async def _items(self, job_id: str, status: str | None, limit: int | None) -> list[BatchProcessingItem]:
         records = batch_processing.list_items(self._connection(), job_id, status=status)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.routing import Route
 
+from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.local.answers import check_scope, cloud_of, json_answer
 from llama_cloud_ext.local.batch_items import ITEM_STATUSES, BatchItem, parameters_hash
 from llama_cloud_ext.local.batch_store import PARSE, BatchRecord, NoSuchFileError
 from llama_cloud_ext.local.batch_tables import BETA_API
 from llama_cloud_ext.local.cloud import wait_for
 from llama_cloud_ext.local.directories_routes import existing_directory
-from llama_cloud_ext.local.file_parsing import configuration_of
+from llama_cloud_ext.local.older_parameters import configuration_of, without_effect
+from llama_cloud_ext.local.pipeline_answers import without_secrets
 from llama_cloud_ext.local.request_errors import RequestError, invalid
 from llama_cloud_ext.local.uploads import receive_body
-from llama_cloud_ext.local.validation import check_configuration, number, parse_json, text_in
+from llama_cloud_ext.local.validation import check_configuration, number, parse_json, problems_of, text_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,16 +31,28 @@ if TYPE_CHECKING:
 
     from llama_cloud_ext.local.cloud import LocalCloud
 
+logger = logging.getLogger(__name__)
+
 JOB_TYPES = ("parse", "extract", "classify")
 STATUSES = ("pending", "running", "dispatched", "completed", "failed", "cancelled")
 _OVER = ("completed", "failed", "cancelled")
 _OF_BATCHES = {"PENDING": "pending", "RUNNING": "running", "FAILED": "failed", "CANCELLED": "cancelled"}
 
 PARSE_JOB = "parse_raw_file_job"
-_ELSEWHERE = ("input_url", "input_s3_path", "output_s3_path_prefix", "webhook_url", "http_proxy")
+_ELSEWHERE = (
+    "http_proxy",
+    "input_s3_path",
+    "input_url",
+    "outputBucket",
+    "output_s3_path_prefix",
+    "webhook_configurations",
+    "webhook_url",
+)
 """Parameters that lead out of this machine: better refused than passed over."""
 
 _MOST_RECORDS = 100_000
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -94,11 +110,13 @@ async def list_batches(request: Request) -> Response:
     page = await wait_for(
         cloud.batches.page(filters, created_from=None, created_to=None, before=None, limit=_MOST_RECORDS)
     )
-    found: list[_Progress] = []
-    if _one_of(request, "job_type", JOB_TYPES) in (None, "parse"):
-        found = [await _progress(cloud, batch) for batch in page.rows]
-    records = [_job(cloud, one) for one in found if status is None or one.status == status]
-    return json_answer(_cut(request, records))
+    batches = page.rows if _one_of(request, "job_type", JOB_TYPES) in (None, "parse") else []
+    if status is None:
+        asked = _cut(request, batches)
+        records = [_job(cloud, await _progress(cloud, batch)) for batch in asked]
+        return json_answer({"items": records, "total_size": len(batches)})
+    found = [await _progress(cloud, batch) for batch in batches]
+    return json_answer(_page(request, [_job(cloud, one) for one in found if one.status == status]))
 
 
 async def get_status(request: Request) -> Response:
@@ -139,7 +157,7 @@ async def list_items(request: Request) -> Response:
     status = _one_of(request, "status", ITEM_STATUSES)
     progress = await _progress(cloud_of(request), await _known_batch(request))
     records = [_item(item) for item in progress.items if status is None or item.status == status]
-    return json_answer(_cut(request, records))
+    return json_answer(_page(request, records))
 
 
 async def get_processing_results(request: Request) -> Response:
@@ -168,7 +186,19 @@ def _configuration(body: dict[str, Any]) -> dict[str, Any]:
     for name in _ELSEWHERE:
         if parameters.get(name) or (name == "webhook_url" and job_config.get(name)):
             raise RequestError(501, f"This local LlamaCloud cannot do what {name} asks for")
-    configuration = check_configuration(configuration_of(parameters))
+    # Its model costs pydantic time that only this needs.
+    from llama_cloud_ext.wire.models.older_parse_parameters import BatchParseParameters
+
+    place: list[str | int] = ["body", "job_config", "parameters"]
+    try:
+        given = BatchParseParameters(**parameters).to_body()
+    except ConfigurationError as error:
+        raise RequestError(422, problems_of(error, parameters, place)) from error
+    configuration = check_configuration(configuration_of(given))
+    if idle := without_effect(given):
+        logger.warning("parameters without effect on this local LlamaCloud: %s", ", ".join(idle))
+    # Sorted: the order in which things are said makes no other configuration.
+    job_config = json.loads(json.dumps(without_secrets({**job_config, "parameters": given}), sort_keys=True))
     return {"job": {"type": PARSE, "configuration": configuration}, "job_config": job_config}
 
 
@@ -191,10 +221,14 @@ def _one_of(request: Request, name: str, known: Sequence[str]) -> str | None:
     return value
 
 
-def _cut(request: Request, records: list[dict[str, Any]]) -> dict[str, Any]:
+def _page(request: Request, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {"items": _cut(request, records), "total_size": len(records)}
+
+
+def _cut(request: Request, found: Sequence[_Found]) -> Sequence[_Found]:
     limit = number(request, "limit", 100, least=1, most=1000)
     offset = number(request, "offset", 0)
-    return {"items": records[offset : offset + limit], "total_size": len(records)}
+    return found[offset : offset + limit]
 
 
 def _job(cloud: LocalCloud, progress: _Progress) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama_cloud_ext.local.jobs import JobFailure, real_engine
+from llama_cloud_ext.local.older_parameters import configuration_of
 from llama_cloud_ext.local.pipeline_records import NewDocument, PipelineFileRecord
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def parse_pipeline_file(
     Args:
         file: The file.
         path: Its content.
-        parameters: The pipeline's `llama_parse_parameters`; which pages are parsed is what has an effect here.
+        parameters: The pipeline's `llama_parse_parameters`.
         engine: What parses it; None for the real one.
         tessdata: Folder of OCR data, or None for no OCR.
         should_stop: Asked now and then.
@@ -90,33 +91,3 @@ def parse_pipeline_file(
         file_id=file.file_id,
     )
     return ParsedFile(document, len(result.pages))
-
-
-def configuration_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parse engine's configuration for parameters of the older parse API, which count pages from 0.
-
-    Args:
-        parameters: The parameters; tier, and which pages are parsed, is what has an effect here.
-
-    Example:
-        >>> configuration_of({"target_pages": "0", "tier": "fast"})
-        {'tier': 'fast', 'version': 'latest', 'page_ranges': {'target_pages': '1'}}
-    """
-    ranges: dict[str, Any] = {}
-    if target := parameters.get("target_pages"):
-        ranges["target_pages"] = ",".join(_from_one(part) for part in str(target).split(","))
-    if (most := parameters.get("max_pages")) is not None:
-        ranges["max_pages"] = most
-    fast = parameters.get("fast_mode") or parameters.get("parse_mode") == "parse_page_without_llm"
-    tier = parameters.get("tier") or ("fast" if fast else "agentic")
-    return {"tier": tier, "version": "latest", **({"page_ranges": ranges} if ranges else {})}
-
-
-def _from_one(pages: str) -> str:
-    """A page or a range of pages, counted from 0, as it is counted from 1.
-
-    Example:
-        >>> _from_one("0"), _from_one("2-4")
-        ('1', '3-5')
-    """
-    return "-".join(str(int(number) + 1) if number.strip().isdecimal() else number for number in pages.split("-"))

@@ -15,7 +15,7 @@ HIDDEN_SECRET = "**********"  # noqa: S105 - what stands in its place
 _SECRETS = ("api_key", "token", "private_key", "private_key_id", "azure_openai_key", "component_secret", "http_proxy")
 _SECRET_ENDINGS = ("_api_key", "_access_key_id", "_secret_access_key", "_session_token", "_signing_secret")
 _HEADERS = ("headers", "default_headers", "webhook_headers")
-_WITH_SECRETS = ("embedding_config", "llama_parse_parameters", "sparse_model_config")
+_WITH_SECRETS = ("embedding_config", "llama_parse_parameters", "parameters", "sparse_model_config")
 
 _MANAGED = {
     "type": "MANAGED_OPENAI_EMBEDDING",
@@ -52,7 +52,7 @@ def describe_pipeline(cloud: LocalCloud, pipeline: PipelineRecord) -> dict[str, 
 
 
 def without_secrets(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """A pipeline's configuration with the keys and tokens in it covered; nothing ever needs them here.
+    """A configuration of a pipeline or a batch, with the keys and tokens in it covered; nothing ever needs them here.
 
     Example:
         >>> without_secrets({"embedding_config": {"component": {"api_key": "sk-1", "model_name": "m"}}})

@@ -18,7 +18,7 @@ from llama_cloud_ext.local.retrieval import check_transform_config
 from llama_cloud_ext.local.retrieval_settings import check_preset
 from llama_cloud_ext.local.settling_status import settled
 from llama_cloud_ext.local.uploads import receive_body
-from llama_cloud_ext.local.validation import flag, page_size, parse_json, read_cursor, write_cursor
+from llama_cloud_ext.local.validation import flag, page_size, parse_json, problems_of, read_cursor, write_cursor
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -225,7 +225,7 @@ def _name(body: Mapping[str, Any]) -> str:
 
 def _configuration(body: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration that a body asks for, on top of another one."""
-    from llama_cloud_ext.wire.models.pipeline_configuration import settle_embedding_config
+    from llama_cloud_ext.wire.models.pipeline_configuration import LlamaParseParameters, settle_embedding_config
 
     configuration = {**base, **{name: body[name] for name in FIELDS if name in body}}
     for name in FIELDS:
@@ -243,6 +243,12 @@ def _configuration(body: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str
             settle_embedding_config(embedding)
         except ConfigurationError as error:
             raise invalid(["body", "embedding_config"], str(error)) from error
+    parsing = configuration.get("llama_parse_parameters") or {}
+    try:
+        # Newer parameters than those known here do no harm.
+        LlamaParseParameters(**{name: parsing[name] for name in LlamaParseParameters.model_fields if name in parsing})
+    except ConfigurationError as error:
+        raise RequestError(422, problems_of(error, parsing, ["body", "llama_parse_parameters"])) from error
     check_preset(configuration.get("preset_retrieval_parameters") or {}, ["body", "preset_retrieval_parameters"])
     # Nothing here ever uses a key, so that none is kept.
     return without_secrets(configuration)

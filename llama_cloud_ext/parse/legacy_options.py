@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from llama_cloud_ext.wire.models.older_parse_parameters import PARSE_MODES
 from llama_cloud_ext.wire.models.strict import explain_unknown_name
 
 ALWAYS_ON = "always on in v2; leave it out"
@@ -26,18 +27,6 @@ class LegacyOption(NamedTuple):
     home: str | None
     note: str = ""
 
-
-PARSE_MODES = {
-    "parse_page_without_llm": "fast",
-    "parse_page_with_llm": "cost_effective",
-    "parse_page_with_lvm": "agentic",
-    "parse_page_with_agent": "agentic",
-    "parse_page_with_layout_agent": "agentic_plus",
-    "parse_document_with_llm": "cost_effective",
-    "parse_document_with_lvm": "agentic",
-    "parse_document_with_agent": "agentic_plus",
-}
-"""The tier that comes nearest to each `parse_mode` of v1."""
 
 _PROMPT = "agentic_options.custom_prompt"
 _AUTO = "processing_options.auto_mode_configuration"

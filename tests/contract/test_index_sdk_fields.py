@@ -80,7 +80,7 @@ def described(client: Any, names: list[str]) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     for name in names:
-        module, _, kind = name.partition(".")
+        module, _, kind = name.rpartition(".")
         group = getattr(importlib.import_module(f"llama_cloud.types.{module}"), kind)
         variants = [group] if typing_extensions.is_typeddict(group) else typing.get_args(group)
         fields: dict[str, set[str]] = {}

@@ -11,8 +11,10 @@ import pytest
 
 from llama_cloud_ext.wire import batch_processing
 from llama_cloud_ext.wire.models.batch_processing import BatchProcessingOptions
+from llama_cloud_ext.wire.models.older_parse_parameters import BatchParseParameters
 from tests.contract.official_sdk import OfficialSdk
 from tests.contract.test_index_requests_match_sdk import Call, recorded
+from tests.contract.test_index_sdk_fields import choices, described
 from tests.contract.test_requests_match_sdk import SCOPE, ours
 from tests.virtualenvs import virtualenv
 
@@ -43,7 +45,7 @@ def older_recorder(older_python: Path) -> Iterator[OfficialSdk]:
     official.close()
 
 
-PARAMETERS = {"tier": "agentic", "target_pages": "0,2-3"}
+PARAMETERS = {"tier": "agentic", "target_pages": "0,2-3", "output_tables_as_html": True, "output_bucket": "kept"}
 OF_DIRECTORY = BatchProcessingOptions(
     directory_id="dir-ä",
     parameters=PARAMETERS,
@@ -118,6 +120,15 @@ def test_calls_send_what_the_sdk_sends(
     plain = json.loads(json.dumps(arguments))
     expected = older_recorder.run(recorded, function=function, arguments=plain, scope=scope)
     assert ours(own, *values, scoped=scoped, **options) == expected
+
+
+def test_parameters_are_the_sdks(older_recorder: OfficialSdk) -> None:
+    """Ensure that files can be parsed by every parameter of the SDK's, with the same choices, and by no other."""
+    name = "beta.batch_create_params.JobConfigBatchParseJobRecordCreateParameters"
+    theirs = older_recorder.run(described, names=[name])[name]["fields"]
+    assert {
+        field: sorted(choices(info.annotation)) for field, info in BatchParseParameters.model_fields.items()
+    } == theirs
 
 
 def test_a_batch_from_creation_to_its_results(older_sdk: OfficialSdk) -> None:
@@ -205,6 +216,7 @@ def test_cancelling_and_refusals(older_sdk: OfficialSdk) -> None:
             lambda: client.beta.batch.create(job_config=job_config, item_ids=["dfl-none"]),
             lambda: client.beta.batch.create(job_config=job_config),
             lambda: client.beta.batch.create(job_config={"parameters": {"tier": "best"}}, directory_id=directory.id),
+            lambda: client.beta.batch.create(job_config={"parameters": {"teir": 1}}, directory_id=directory.id),
             lambda: client.beta.batch.create(job_config=classify, directory_id=directory.id),
             lambda: client.beta.batch.create(job_config=elsewhere, directory_id=directory.id),
             lambda: client.beta.batch.get_status("bjb-none"),
@@ -219,4 +231,4 @@ def test_cancelling_and_refusals(older_sdk: OfficialSdk) -> None:
                 refusals.append(error.status_code)
         return refusals
 
-    assert older_sdk.run(journey) == ["over", 404, 404, 422, 422, 501, 501, 404, 422, 404, 404]
+    assert older_sdk.run(journey) == ["over", 404, 404, 422, 422, 422, 501, 501, 404, 422, 404, 404]

@@ -113,6 +113,7 @@ async def test_lists(tmp_path: Path) -> None:
         ({"name": "a", "transform_config": {"chunk_size": 0}}, "chunk_size"),
         ({"name": "a", "transform_config": {"chunk_size": 10, "chunk_overlap": 11}}, "chunk_overlap"),
         ({"name": "a", "transform_config": "auto"}, "transform_config"),
+        ({"name": "a", "llama_parse_parameters": {"bbox_top": "wide"}}, "bbox_top"),
         ({"name": "a", "pipeline_type": "OTHER"}, "pipeline_type"),
         ({"name": "a", "embedding_config": {"type": "NONE_SUCH"}}, "embedding_config"),
         ({"name": "a", "preset_retrieval_parameters": {"alpha": 2}}, "alpha"),

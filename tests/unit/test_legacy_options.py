@@ -12,11 +12,11 @@ from pydantic import BaseModel
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.parse.legacy_options import (
     LEGACY_OPTIONS,
-    PARSE_MODES,
     SAME_NAMES,
     explain_unknown_option,
 )
 from llama_cloud_ext.parse.options import ParseOptions
+from llama_cloud_ext.wire.models.older_parse_parameters import PARSE_MODES
 from llama_cloud_ext.wire.models.parse_configuration import ParseConfiguration
 from llama_cloud_ext.wire.models.parse_groups import Tier
 

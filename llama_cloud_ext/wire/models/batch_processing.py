@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from llama_cloud_ext.errors import ConfigurationError
-from llama_cloud_ext.wire.models.strict import StrictModel
+from llama_cloud_ext.wire.models.older_parse_parameters import BatchParseParameters
+from llama_cloud_ext.wire.models.strict import Given, StrictModel
 from llama_cloud_ext.wire.models.tolerant import (
     TolerantModel,
     as_integer,
@@ -41,7 +42,7 @@ class BatchProcessingOptions(StrictModel):
 
     directory_id: str | None = Field(default=None, min_length=1)
     item_ids: list[str] | None = Field(default=None, min_length=1)
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: Given[BatchParseParameters] = Field(default_factory=BatchParseParameters)
     webhook_url: str | None = None
     page_size: int | None = Field(default=None, ge=1)
     continue_as_new_threshold: int | None = Field(default=None, ge=1)
@@ -84,6 +85,9 @@ class BatchProcessingJob(TolerantModel):
         started_at: When its work began.
         completed_at: When it ended.
         updated_at: When something of it changed last.
+        effective_at: As the service has it, which does not explain it.
+        job_record_id: The service's record behind the state.
+        workflow_id: The service's workflow that does the work.
     """
 
     id = attribute(as_text_or_empty)
@@ -101,10 +105,32 @@ class BatchProcessingJob(TolerantModel):
     started_at = attribute(as_moment)
     completed_at = attribute(as_moment)
     updated_at = attribute(as_moment)
+    effective_at = attribute(as_moment)
+    job_record_id = attribute(as_text)
+    workflow_id = attribute(as_text)
 
     def __repr__(self) -> str:
         counts = f"{self.processed_items} of {self.total_items} items, {self.failed_items or 0} failed"
         return f"BatchProcessingJob(id={self.id!r}, status={self.status!r}, {counts})"
+
+
+class BatchProcessingCancellation(TolerantModel):
+    """What a batch of the beta API came to by its cancellation.
+
+    Attributes:
+        job_id: The batch.
+        status: Its status now: "cancelled".
+        processed_items: Files whose work was over before.
+        message: What the service says of it.
+    """
+
+    job_id = attribute(as_text_or_empty)
+    status = attribute(as_text_or_empty)
+    processed_items = attribute(as_integer)
+    message = attribute(as_text)
+
+    def __repr__(self) -> str:
+        return f"BatchProcessingCancellation(job_id={self.job_id!r}, processed_items={self.processed_items})"
 
 
 class BatchProcessingItem(TolerantModel):
@@ -119,6 +145,8 @@ class BatchProcessingItem(TolerantModel):
         skip_reason: Why it was passed over, such as "already_processed".
         started_at: When its work began.
         completed_at: When it ended.
+        effective_at: As the service has it, which does not explain it.
+        job_record_id: The service's record behind the state.
     """
 
     id = attribute(as_text_or_empty, "item_id")
@@ -129,6 +157,8 @@ class BatchProcessingItem(TolerantModel):
     skip_reason = attribute(as_text)
     started_at = attribute(as_moment)
     completed_at = attribute(as_moment)
+    effective_at = attribute(as_moment)
+    job_record_id = attribute(as_text)
 
     def __repr__(self) -> str:
         return f"BatchProcessingItem(name={self.name!r}, status={self.status!r}, job_id={self.job_id!r})"
@@ -143,6 +173,7 @@ class BatchProcessingResult(TolerantModel):
         job_type: What was done, such as "parse".
         job_config: How.
         output_s3_path: Where the service keeps it.
+        output_metadata: What the service says of it; nothing as yet.
         parameters_hash: What tells this way of processing from others.
         processed_at: When.
     """
@@ -152,6 +183,7 @@ class BatchProcessingResult(TolerantModel):
     job_type = attribute(as_text)
     job_config = attribute(as_mapping)
     output_s3_path = attribute(as_text)
+    output_metadata = attribute(as_mapping)
     parameters_hash = attribute(as_text)
     processed_at = attribute(as_moment)
 

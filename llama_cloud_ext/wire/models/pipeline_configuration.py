@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from llama_cloud_ext.wire.models import embedding_configuration, transform_configuration
-from llama_cloud_ext.wire.models.pipeline_parse_parameters import LlamaParseParameters
+from llama_cloud_ext.wire.models.older_parse_parameters import LlamaParseParameters
 from llama_cloud_ext.wire.models.settling import settle_variant
 from llama_cloud_ext.wire.models.strict import StrictModel
 from llama_cloud_ext.wire.models.transform_configuration import AdvancedModeTransformConfig, AutoTransformConfig

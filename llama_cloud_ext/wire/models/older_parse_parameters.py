@@ -1,4 +1,4 @@
-"""How the files of an index are parsed: the parameters that the pipelines API takes, which are those of older Parse."""
+"""The parameters of the first Parse API, which pipelines and beta batches have kept."""
 
 from __future__ import annotations
 
@@ -22,26 +22,37 @@ ParseMode = Literal[
     "parse_page_without_llm",
 ]
 
-# The API's one name with capitals; the SDK's argument for it has none.
-_TABLES_AS_HTML = "output_tables_as_HTML"
+PARSE_MODES = {
+    "parse_page_without_llm": "fast",
+    "parse_page_with_llm": "cost_effective",
+    "parse_page_with_lvm": "agentic",
+    "parse_page_with_agent": "agentic",
+    "parse_page_with_layout_agent": "agentic_plus",
+    "parse_document_with_llm": "cost_effective",
+    "parse_document_with_lvm": "agentic",
+    "parse_document_with_agent": "agentic_plus",
+}
+"""The tier that comes nearest to each `parse_mode`."""
+
+# The APIs' names with capitals; the SDK's arguments for them have none.
+_NAMES_ON_THE_WIRE = {"output_tables_as_html": "output_tables_as_HTML", "output_bucket": "outputBucket"}
 
 
-class LlamaParseParameters(StrictModel):
-    """Parameters for parsing an index's files.
+def _named(name: str) -> Any:
+    """An optional field that is read under both of its names."""
+    return Field(default=None, validation_alias=AliasChoices(name, _NAMES_ON_THE_WIRE[name]))
 
-    The pipelines API has kept the names of the first Parse API; pages in `target_pages` count from 0 here. Which of
-    them there are is the service's word (`LlamaParseParameters` of its API), and so is what they do.
 
-    Example:
-        >>> LlamaParseParameters(parse_mode="parse_page_with_agent", take_screenshot=True).to_body()
-        {'parse_mode': 'parse_page_with_agent', 'take_screenshot': True}
+class ParseParameters(StrictModel):
+    """The parameters that pipelines and beta batches have in common.
+
+    Both APIs have kept the names of the first Parse API; pages in `target_pages` count from 0 here. Which of them there
+    are is the service's word, and so is what they do.
     """
 
     adaptive_long_table: bool | None = None
     aggressive_table_extraction: bool | None = None
-    annotate_line_numbers: bool | None = None
     annotate_links: bool | None = None
-    annotate_revisions: bool | None = None
     auto_mode: bool | None = None
     auto_mode_configuration_json: str | None = None
     auto_mode_trigger_on_image_in_page: bool | None = None
@@ -59,7 +70,6 @@ class LlamaParseParameters(StrictModel):
     bounding_box: str | None = None
     compact_markdown_table: bool | None = None
     complemental_formatting_instruction: str | None = None
-    confidence_score_effort: str | None = None
     content_guideline_instruction: str | None = None
     continuous_mode: bool | None = None
     disable_image_extraction: bool | None = None
@@ -107,9 +117,7 @@ class LlamaParseParameters(StrictModel):
     output_pdf_of_document: bool | None = None
     output_s3_path_prefix: str | None = None
     output_s3_region: str | None = None
-    output_tables_as_html: bool | None = Field(
-        default=None, validation_alias=AliasChoices("output_tables_as_html", _TABLES_AS_HTML)
-    )
+    output_tables_as_html: bool | None = _named("output_tables_as_html")
     page_error_tolerance: float | None = None
     page_footer_prefix: str | None = None
     page_footer_suffix: str | None = None
@@ -164,7 +172,33 @@ class LlamaParseParameters(StrictModel):
 
     def to_body(self) -> dict[str, Any]:
         """What goes over the wire, under the API's names."""
-        body = super().to_body()
-        if "output_tables_as_html" in body:
-            body[_TABLES_AS_HTML] = body.pop("output_tables_as_html")
-        return body
+        return {_NAMES_ON_THE_WIRE.get(name, name): value for name, value in super().to_body().items()}
+
+
+class LlamaParseParameters(ParseParameters):
+    """Parameters for parsing an index's files: `LlamaParseParameters` of the service's API.
+
+    Example:
+        >>> LlamaParseParameters(parse_mode="parse_page_with_agent", take_screenshot=True).to_body()
+        {'parse_mode': 'parse_page_with_agent', 'take_screenshot': True}
+    """
+
+    annotate_line_numbers: bool | None = None
+    annotate_revisions: bool | None = None
+    confidence_score_effort: str | None = None
+
+
+class BatchParseParameters(ParseParameters):
+    """Parameters for parsing the files of a beta batch.
+
+    Example:
+        >>> BatchParseParameters(tier="agentic", target_pages="0-2").to_body()
+        {'target_pages': '0-2', 'tier': 'agentic'}
+    """
+
+    custom_metadata: dict[str, Any] | None = None
+    lang: str | None = None
+    output_bucket: str | None = _named("output_bucket")
+    pipeline_id: str | None = None
+    resource_info: dict[str, Any] | None = None
+    type: Literal["parse"] | None = None
