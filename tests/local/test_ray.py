@@ -37,7 +37,7 @@ def s3(endpoint: str) -> Iterator[Any]:  # noqa: F811 - the fixture
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         s3fs.S3FileSystem.clear_instance_cache()
         fs = s3fs.S3FileSystem()
-        fs.mkdir("papers")
+        fs.makedirs("papers", exist_ok=True)
         yield fs
 
 
