@@ -37,7 +37,8 @@ def object_documents(
             metadata["page_number"] = page
         metadata["schema"] = shorten_path([schema])
         embed, llm = excluded_keys(metadata)
-        fields = {name: value for name, value in data.items() if name not in metadata and _is_plain(value)}
+        plain = {clean_text(str(name)): _cleaned(value) for name, value in data.items() if _is_plain(value)}
+        fields = {name: value for name, value in plain.items() if name not in metadata}
         documents.append(
             Document(
                 id_=stable_id(f"{source.identity}\nextract {schema}\nobject {index}"),
@@ -55,6 +56,10 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, str):
         return len(clean_text(value).encode()) <= MAX_VISIBLE_BYTES
     return isinstance(value, (bool, int, float))
+
+
+def _cleaned(value: Any) -> Any:
+    return clean_text(value) if isinstance(value, str) else value
 
 
 def _lines(value: Any, indent: str = "") -> Iterator[str]:

@@ -182,6 +182,14 @@ def test_documents_of_pages_know_their_pages() -> None:
     assert len(set(ids)) == 2
 
 
+def test_what_no_encoding_can_carry_is_written_as_escapes() -> None:
+    """Ensure a lone surrogate, which a broken escape in JSON leaves behind, spoils neither text nor metadata."""
+    (document,) = result_of({"vendor": "A\ud800", "b\ud801": 1}).documents()
+    assert document.metadata["vendor"] == "A\\ud800"
+    assert document.metadata["b\\ud801"] == 1
+    document.get_content(MetadataMode.ALL).encode()
+
+
 def test_documents_survive_a_small_splitter() -> None:
     """Ensure long values, names and many fields leave a splitter of 256 tokens enough room."""
     data = {f"field_{number}": "word " * (number * 4) for number in range(24)}
