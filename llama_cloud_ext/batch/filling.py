@@ -10,8 +10,7 @@ from llama_cloud_ext.batch.handle import BatchFile
 from llama_cloud_ext.batch.noted import NotedBatch, NotedBatches
 from llama_cloud_ext.batch.starting import BatchStarter, Upload, delete_directory, may_have_started
 from llama_cloud_ext.errors import ConflictError, LlamaCloudError, NotFoundError
-from llama_cloud_ext.jobs.ledger import LeaseLostError, harmless
-from llama_cloud_ext.jobs.ledger_leases import Lease
+from llama_cloud_ext.jobs.ledger import Hold, harmless
 from llama_cloud_ext.wire import directory_files
 from llama_cloud_ext.wire.concurrency import concurrently
 
@@ -33,13 +32,13 @@ class BatchFiller:
     starter: BatchStarter
 
     async def fill(
-        self, batch: NotedBatch, lease: Lease, uploads: Mapping[str, Upload]
+        self, batch: NotedBatch, hold: Hold[NotedBatch], uploads: Mapping[str, Upload]
     ) -> tuple[NotedBatch | None, dict[str, LlamaCloudError]]:
         """Upload what is missing and create the batch, unless it was created.
 
         Args:
             batch: The batch as it stands.
-            lease: This process's hold on it.
+            hold: This process's hold on it, which notes each step.
             uploads: The files of this call that are in it, by their entries.
 
         Returns:
@@ -57,20 +56,15 @@ class BatchFiller:
         present = await self._present(batch)
         if present is None:
             batch, present = replace(batch, directory_id=await self.starter.directory(), is_sent=False), {}
-            await self._note(batch, lease)
+            await hold.note(batch)
         file_ids, failures = await self._uploaded(batch, present, uploads)
         if not file_ids:
             await self._given_up(batch)
             return None, failures
         batch = replace(batch, file_ids=file_ids, is_sent=True)
-        await self._note(batch, lease)
-
-        async def permit() -> None:
-            if not lease.lasts:  # it may have waited long for its turn
-                raise LeaseLostError
-
+        await hold.note(batch)
         try:
-            batch_id = await self.starter.create(str(batch.directory_id), permit)
+            batch_id = await self.starter.create(str(batch.directory_id), hold.permit)
         except LlamaCloudError as error:
             if not may_have_started(error):
                 await self._given_up(batch)
@@ -121,13 +115,6 @@ class BatchFiller:
                 if record.get("unique_id") == upload.unique_id:
                     return upload.file(str(record.get("id")))
             raise
-
-    async def _note(self, batch: NotedBatch, lease: Lease) -> None:
-        if await lease.is_held():
-            await self.notes.write(batch)
-        # Asked after the write as well, which may have taken long: what follows cannot be undone.
-        if not await lease.is_held():
-            raise LeaseLostError
 
     async def _accepted(self, batch: NotedBatch, batch_id: str) -> NotedBatch:
         accepted = replace(batch, batch_id=batch_id)

@@ -22,7 +22,7 @@ from llama_cloud_ext.batch.product_work import ProductWork
 from llama_cloud_ext.batch.starting import BatchStarter, Upload, failed, looked_at, unique_id_of
 from llama_cloud_ext.errors import FailedItem, LlamaCloudError, NotFoundError
 from llama_cloud_ext.jobs.files_runner import credits_of
-from llama_cloud_ext.jobs.ledger import LeaseLostError, Ledger, entry_key, harmless
+from llama_cloud_ext.jobs.ledger import Hold, LeaseLostError, Ledger, Looks, entry_key, harmless
 from llama_cloud_ext.jobs.ledger_records import EntryRecords
 from llama_cloud_ext.progress import ProgressReport
 from llama_cloud_ext.wire.concurrency import concurrently
@@ -32,10 +32,6 @@ from llama_cloud_ext.wire.transport import Connection
 from llama_cloud_ext.wire.url_fetching import fetched
 
 logger = logging.getLogger(__name__)
-
-# Looks at what another process is doing come further and further apart.
-_FIRST_LOOK_SECONDS = 0.2
-_LAST_LOOK_SECONDS = 5.0
 
 _PRODUCTS = {"parse_v2": "parse", "extract_v2": "extract"}
 
@@ -170,7 +166,7 @@ class LedgeredBatches:
 
     async def _planned(self, pending: Iterable[str]) -> list[NotedBatch]:
         """The batches from which the results come: those that are noted, and new ones for what is in none."""
-        pause = _FIRST_LOOK_SECONDS
+        looks = Looks()
         while True:
             # Nobody else plans meanwhile, so that no file gets into two batches.
             async with self._ledger.leases.held(f"plans/{self._group}") as lease:
@@ -187,8 +183,7 @@ class LedgeredBatches:
                         await self._notes.write(batch)
                     else:
                         return [*noted, *new]
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LAST_LOOK_SECONDS)
+            await looks.pause()
 
     def _new(self, entries: Sequence[str]) -> list[NotedBatch]:
         portions = [entries[start : start + MOST_FILES] for start in range(0, len(entries), MOST_FILES)]
@@ -222,7 +217,7 @@ class LedgeredBatches:
 
     async def _started(self, noted: NotedBatch, entries: set[str]) -> NotedBatch | None:
         """A batch with its id, here or in another process; None where there is nothing of it any more."""
-        pause = _FIRST_LOOK_SECONDS
+        looks = Looks()
         batch: NotedBatch | None = noted
         while batch is not None and batch.batch_id is None:
             # One batch after the other is filled, while those before are waited for.
@@ -236,15 +231,14 @@ class LedgeredBatches:
                         for entry in sorted(entries)
                     }
                     try:
-                        filled, failures = await filler.fill(batch, lease, uploads)
+                        filled, failures = await filler.fill(batch, Hold(lease, self._notes.write), uploads)
                     except LeaseLostError:
                         continue
                     for entry, error in failures.items():
                         await self._fail(entry, error)
                     return filled
             if batch is not None and batch.batch_id is None:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LAST_LOOK_SECONDS)
+                await looks.pause()
                 batch = await self._notes.read(noted.key)
         return batch
 

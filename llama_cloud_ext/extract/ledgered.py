@@ -84,7 +84,7 @@ class LedgeredExtraction:
         async def turn() -> Slot:
             return await pipeline.turn(source)
 
-        async def create(intent: Intent, slot: Slot, hold: Hold) -> CreatedJob:
+        async def create(intent: Intent, slot: Slot, hold: Hold[Intent]) -> CreatedJob:
             async def uploaded(file_id: str) -> None:
                 await hold.note(replace(intent, file_id=file_id))
 

@@ -27,7 +27,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from llama_cloud_ext.errors import (
     ApiError,
@@ -49,9 +49,10 @@ from llama_cloud_ext.wire.recovery import new_tag
 
 logger = logging.getLogger(__name__)
 
-# Looks at what another process is doing come further and further apart.
 _FIRST_LOOK_SECONDS = 0.2
 _LAST_LOOK_SECONDS = 5.0
+
+N = TypeVar("N")
 
 Collect = Callable[[CreatedJob, Keep], Awaitable[dict[str, Any]]]
 """Waits for a job, fetches its result and has it kept."""
@@ -71,7 +72,7 @@ class LedgerWork:
 
     about: Mapping[str, Any]
     turn: Callable[[], Awaitable[Slot]]
-    create: Callable[[Intent, Slot, Hold], Awaitable[CreatedJob]]
+    create: Callable[[Intent, Slot, Hold[Intent]], Awaitable[CreatedJob]]
     recover: Callable[[Intent], Awaitable[CreatedJob | None]]
     collect: Collect
 
@@ -105,30 +106,42 @@ class LedgerPlace:
     about: Mapping[str, Any]
 
 
+class Looks:
+    """Looks at what another process is doing, further and further apart."""
+
+    def __init__(self) -> None:
+        self._pause = _FIRST_LOOK_SECONDS
+
+    async def pause(self) -> None:
+        """Wait for the time of the next look."""
+        await asyncio.sleep(self._pause)
+        self._pause = min(2 * self._pause, _LAST_LOOK_SECONDS)
+
+
 class LeaseLostError(Exception):
     """This process has stalled for so long that another one may have taken over what it was working on."""
 
 
 @dataclass(frozen=True)
-class Hold:
-    """What a create does with the hold that this process has on an entry.
+class Hold(Generic[N]):
+    """What a create does with the hold that this process has on an entry, or on a batch of them.
 
     Attributes:
         lease: The hold.
-        write: Writes an intent down.
+        write: Writes down how far it has come.
     """
 
     lease: Lease
-    write: Callable[[Intent], Awaitable[None]]
+    write: Callable[[N], Awaitable[None]]
 
-    async def note(self, intent: Intent) -> None:
-        """Write an intent down, anew once more of it is known.
+    async def note(self, known: N) -> None:
+        """Write down how far it has come, anew once more of it is known.
 
         Raises:
-            LeaseLostError: Somebody else may work on the entry.
+            LeaseLostError: Somebody else may work on it.
         """
         if await self.lease.is_held():
-            await self.write(intent)
+            await self.write(known)
         # Asked after the write as well, which may have taken long: what follows cannot be undone.
         if not await self.lease.is_held():
             raise LeaseLostError
@@ -278,7 +291,7 @@ class Ledger:
 
     async def _begun(self, records: EntryRecords, work: LedgerWork) -> tuple[CreatedJob, bool]:
         """The job of an entry, and whether it is new here; that of another process is waited for until it is known."""
-        pause = _FIRST_LOOK_SECONDS
+        looks = Looks()
         while True:
             if (job := await records.job()) is not None:
                 return job, False
@@ -297,8 +310,7 @@ class Ledger:
                 if not is_used:
                     slot.release()
             if job is None:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LAST_LOOK_SECONDS)
+                await looks.pause()
 
     async def _created(self, records: EntryRecords, work: LedgerWork, slot: Slot, lease: Lease) -> CreatedJob | None:
         """The job of an entry held here, of a lost process or new; None where the hold was lost meanwhile."""

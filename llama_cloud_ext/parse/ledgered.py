@@ -110,7 +110,7 @@ class LedgeredParsing:
     def _work(self, source: Source) -> LedgerWork:
         pipeline = self._pipeline
 
-        async def create(intent: Intent, slot: Slot, hold: Hold) -> CreatedJob:
+        async def create(intent: Intent, slot: Slot, hold: Hold[Intent]) -> CreatedJob:
             async def uploaded(file_id: str) -> None:
                 await hold.note(replace(intent, file_id=file_id))
 
