@@ -38,9 +38,6 @@ logger = logging.getLogger(__name__)
 _LOCATIONS = ("file_path", "path", "url", "source_url")
 """Where documents say which file they stand for: what LlamaIndex's readers write, and what people do."""
 
-_KEPT = "\0"
-"""Begins the names of nodes that stay as they are; no location does."""
-
 _NOT_OF_A_FILE = (
     AuthenticationError,
     ConfigurationError,
@@ -207,18 +204,18 @@ class LlamaParseTransform(TransformComponent):
             raise error
         return error.failures
 
-    def _groups(self, nodes: Sequence[BaseNode]) -> dict[str, BaseNode]:
-        """The first node of each file by its location, and nodes that stay, in their order."""
+    def _groups(self, nodes: Sequence[BaseNode]) -> dict[str | int, BaseNode]:
+        """The first node of each file by its location, and nodes that stay by their places, in their order."""
         if self._uncached is None and not any(node.get_content(MetadataMode.ALL) for node in nodes):
             logger.warning(
                 "documents without text all look alike to the cache of a pipeline, which is passed over from here on: "
                 "use file_documents(), or give each its path as its text"
             )
             self._uncached = uuid.uuid4().hex
-        groups: dict[str, BaseNode] = {}
+        groups: dict[str | int, BaseNode] = {}
         for place, node in enumerate(nodes):
             location = self._location(node)
-            groups.setdefault(f"{_KEPT}{place}" if location is None else location, node)
+            groups.setdefault(place if location is None else location, node)
         return groups
 
     def _location(self, node: BaseNode) -> str | None:
@@ -234,15 +231,17 @@ class LlamaParseTransform(TransformComponent):
         return location
 
     @staticmethod
-    def _asked(groups: Mapping[str, BaseNode]) -> tuple[list[str], list[dict[str, Any]]]:
-        files = [(location, node) for location, node in groups.items() if not location.startswith(_KEPT)]
+    def _asked(groups: Mapping[str | int, BaseNode]) -> tuple[list[str], list[dict[str, Any]]]:
+        files = [(location, node) for location, node in groups.items() if isinstance(location, str)]
         return [location for location, _ in files], [dict(node.metadata) for _, node in files]
 
-    def _answered(self, groups: Mapping[str, BaseNode], results: Sequence[ParseResult | FailedItem]) -> list[BaseNode]:
+    def _answered(
+        self, groups: Mapping[str | int, BaseNode], results: Sequence[ParseResult | FailedItem]
+    ) -> list[BaseNode]:
         found = iter(results)
         answered: list[BaseNode] = []
         for location, node in groups.items():
-            if location.startswith(_KEPT):
+            if not isinstance(location, str):
                 answered.append(node)
             elif isinstance(result := next(found), ParseResult):
                 answered += self._documents(result, node)
