@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
-
-import pytest
 
 from llama_cloud_ext.wire import batches
 from llama_cloud_ext.wire.models.batch import BatchOptions, BatchProduct
 from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
+from tests.contract.comparison import ODD_ID, Call, compare, each_call
 from tests.contract.official_sdk import OfficialSdk
-from tests.contract.test_index_requests_match_sdk import ODD_ID, Call, recorded
 from tests.contract.test_index_sdk_fields import choices, described
-from tests.contract.test_requests_match_sdk import SCOPE, ours
 
 MOMENT = datetime(2026, 11, 1, 12, 30, tzinfo=timezone.utc)
 LISTED: dict[str, Any] = {
@@ -46,26 +41,10 @@ CALLS: list[Call] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("function", "arguments", "own", "values", "options"),
-    CALLS,
-    ids=[f"{function}-{number}" for number, (function, *_) in enumerate(CALLS)],
-)
-@pytest.mark.parametrize("scoped", [False, True], ids=["unscoped", "scoped"])
-def test_calls_send_what_the_sdk_sends(
-    recording_sdk: OfficialSdk,
-    function: str,
-    arguments: dict[str, Any],
-    own: Callable[..., Any],
-    values: list[Any],
-    options: dict[str, Any],
-    scoped: bool,
-) -> None:
+@each_call(CALLS)
+def test_calls_send_what_the_sdk_sends(recording_sdk: OfficialSdk, call: Call, scope: dict[str, str]) -> None:
     """Ensure that each endpoint function sends the SDK's request: method, path, query, body and authorisation."""
-    scope = SCOPE if scoped else {}
-    plain = json.loads(json.dumps(arguments, default=datetime.isoformat))
-    expected = recording_sdk.run(recorded, function=function, arguments=plain, scope=scope)
-    assert ours(own, *values, scoped=scoped, **options) == expected
+    compare(recording_sdk, call, scope)
 
 
 def test_a_create_has_no_field_that_is_not_known(recording_sdk: OfficialSdk) -> None:

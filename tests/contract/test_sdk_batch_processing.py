@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import pytest
 from llama_cloud_ext.wire import batch_processing
 from llama_cloud_ext.wire.models.batch_processing import BatchProcessingOptions
 from llama_cloud_ext.wire.models.older_parse_parameters import BatchParseParameters
+from tests.contract.comparison import Call, compare, each_call
 from tests.contract.official_sdk import OfficialSdk
-from tests.contract.test_index_requests_match_sdk import Call, recorded
 from tests.contract.test_index_sdk_fields import choices, described
-from tests.contract.test_requests_match_sdk import SCOPE, ours
 from tests.virtualenvs import virtualenv
 
 OLDER_SDK = "llama-cloud==1.6.0"
@@ -100,26 +98,10 @@ CALLS: list[Call] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("function", "arguments", "own", "values", "options"),
-    CALLS,
-    ids=[f"{function}-{number}" for number, (function, *_) in enumerate(CALLS)],
-)
-@pytest.mark.parametrize("scoped", [False, True], ids=["unscoped", "scoped"])
-def test_calls_send_what_the_sdk_sends(
-    older_recorder: OfficialSdk,
-    function: str,
-    arguments: dict[str, Any],
-    own: Callable[..., Any],
-    values: list[Any],
-    options: dict[str, Any],
-    scoped: bool,
-) -> None:
+@each_call(CALLS)
+def test_calls_send_what_the_sdk_sends(older_recorder: OfficialSdk, call: Call, scope: dict[str, str]) -> None:
     """Ensure that each endpoint function sends the SDK's request: method, path, query, body and authorisation."""
-    scope = SCOPE if scoped else {}
-    plain = json.loads(json.dumps(arguments))
-    expected = older_recorder.run(recorded, function=function, arguments=plain, scope=scope)
-    assert ours(own, *values, scoped=scoped, **options) == expected
+    compare(older_recorder, call, scope)
 
 
 def test_parameters_are_the_sdks(older_recorder: OfficialSdk) -> None:
