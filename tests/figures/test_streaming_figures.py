@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -53,9 +54,14 @@ async def test_a_slow_reader_of_a_stream_is_waited_for(simulated_cloud: Simulate
     simulated_cloud.reset()
     reader = LlamaParseReader(api_key="llx-figures", base_url=simulated_cloud.base_url, num_workers=AT_ONCE)
     taken = 0
-    async for result in reader.astream(paths):
+    stream = reader.astream(paths)
+    async for result in stream:
         assert isinstance(result, ParseResult)
         taken += 1
         if taken == 5:
             break
-    assert simulated_cloud.stats()["jobs_created"] <= taken + 3 * AT_ONCE
+    await stream.aclose()
+    created = simulated_cloud.stats()["jobs_created"]
+    assert created <= taken + 3 * AT_ONCE
+    await asyncio.sleep(0.2)
+    assert simulated_cloud.stats()["jobs_created"] == created
