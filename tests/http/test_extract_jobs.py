@@ -188,10 +188,10 @@ def test_jobs_that_were_queued_are_never_lost() -> None:
     """Ensure the handles of a call in which some creates failed come with the error, or in their places."""
 
     def fault(step: str, request: httpx.Request) -> Fault:
-        return 400 if step == "upload" and b"bad" in request.content else None
+        return 400 if step == "upload" and b"spoilt" in request.content else None
 
     service = ScriptedExtract(fault=fault)
-    files = [SourceText(text_content="good"), SourceText(text_content="bad"), SourceText(text_content="good, too")]
+    files = [SourceText(text_content="good"), SourceText(text_content="spoilt"), SourceText(text_content="good, too")]
     with pytest.raises(PartialFailureError) as caught:
         asyncio.run(service.extractor().queue_extraction(Invoice, None, files))
     assert [type(one) for one in caught.value.results] == [ExtractJob, FailedItem, ExtractJob]
