@@ -35,7 +35,7 @@ def test_the_first_two_commands_stand_alone() -> None:
     assert first.startswith("pip install -q '.[all]' && ")
     assert second.split(" && ") == [
         "pip install -q '.[dev]'",
-        "python -m pytest -n 2 --ignore tests/benchmarks --ignore tests/figures",
+        "python -m pytest -n 4 --ignore tests/benchmarks --ignore tests/figures",
         "python -m pytest tests/benchmarks tests/figures",
     ]
 
