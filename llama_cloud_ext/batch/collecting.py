@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -21,12 +21,11 @@ from llama_cloud_ext.errors import (
     LlamaCloudError,
     NotFoundError,
 )
-from llama_cloud_ext.jobs.files_runner import credits_of
 from llama_cloud_ext.jobs.pipeline import check_outcome
 from llama_cloud_ext.jobs.source_identity import SourceIdentity
-from llama_cloud_ext.progress import ProgressReport
 from llama_cloud_ext.wire import batches, directory_files
 from llama_cloud_ext.wire.batch_jobs import BATCH_JOBS
+from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.models.tolerant import as_mapping
 from llama_cloud_ext.wire.recovery import look_up_repeatedly
 from llama_cloud_ext.wire.sources import Source
@@ -38,6 +37,9 @@ logger = logging.getLogger(__name__)
 _PAGE_SIZE = 1000
 _UUID_LENGTH = 36
 
+Deliver = Callable[[int, str, Any], Awaitable[None]]
+"""Takes what became of a file: its place among the inputs, its label, and a result or a FailedItem."""
+
 
 class BatchCollector:
     """Collects what became of the files of batches.
@@ -46,61 +48,68 @@ class BatchCollector:
         connection: Where the batches are.
         work: What is done with the files.
         batch_timeout: The most seconds to wait until a batch has mapped its files to jobs, or None.
-        report: Told of each file.
     """
 
-    def __init__(
-        self, connection: Connection, work: ProductWork, *, batch_timeout: float | None, report: ProgressReport
-    ) -> None:
+    def __init__(self, connection: Connection, work: ProductWork, *, batch_timeout: float | None) -> None:
         self._connection = connection
         self._work = work
         self._batch_timeout = batch_timeout
-        self._report = report
 
-    async def collect(self, batch: StartedBatch) -> list[Any]:
+    async def collect(self, batch: StartedBatch, deliver: Deliver) -> None:
         """Wait for a batch and all its jobs, and clear its directory away once nothing is left to be collected.
 
-        Returns:
-            A result or a FailedItem for each file, in the order of the batch's files.
+        Args:
+            batch: The batch.
+            deliver: Takes what became of each file, as soon as it is known.
         """
         try:
             record = await ended_batch(self._connection, batch.batch_id, timeout=self._batch_timeout)
         except LlamaCloudError as error:
-            outcomes: list[Any] = [await self._failed(file, error) for file in batch.files]
+            for file in batch.files:
+                await deliver(file.index, file.label, _failed(batch, file, error))
+            is_over = is_final(error)
         else:
             jobs = _jobs_of(record)
-            outcomes = await asyncio.gather(*(self._outcome(batch, record, jobs, file) for file in batch.files))
-        kept = [one for one in outcomes if isinstance(one, FailedItem) and not is_final(one.error)]
-        for failure in kept:
-            if isinstance(failure.error, LlamaCloudError):
-                failure.error.hint = (
-                    f"The batch goes on, and its directory {batch.directory_id} was kept: "
-                    f"resume([{batch.batch_id!r}]) collects it."
-                )
-        if not kept:
+
+            async def settle(file: BatchFile) -> bool:
+                async with AsyncExitStack() as handing_on:
+                    outcome = await self._outcome(batch, record, jobs, file, handing_on)
+                    await deliver(file.index, file.label, outcome)
+                return not isinstance(outcome, FailedItem) or is_final(outcome.error)
+
+            # All at once: those that wait for their jobs cost nothing, and the work bounds the rest.
+            is_over = all(await concurrently(settle, batch.files, at_once=max(1, len(batch.files))))
+        if is_over:
             await delete_directory(self._connection, batch.directory_id)
-        return outcomes
 
     async def _outcome(
-        self, batch: StartedBatch, record: dict[str, Any], jobs: dict[str, dict[str, Any]], file: BatchFile
+        self,
+        batch: StartedBatch,
+        record: dict[str, Any],
+        jobs: dict[str, dict[str, Any]],
+        file: BatchFile,
+        handing_on: AsyncExitStack,
     ) -> Any:
         try:
-            job_id = _job_id(record, jobs.get(file.directory_file_id), file)
-            outcome = await self._work.result(job_id, file)
+            return await self._work.result(_job_id(record, jobs.get(file.directory_file_id), file), file, handing_on)
         except LlamaCloudError as error:
-            return await self._failed(file, error)
+            return _failed(batch, file, error)
         except Exception as error:
             logger.exception("unexpected failure at %s of batch %s", file.label, batch.batch_id)
-            return await self._failed(file, error)
-        await self._report.finished(file.label, credits_used=credits_of(outcome))
-        return outcome
+            return _failed(batch, file, error)
 
-    async def _failed(self, file: BatchFile, error: Exception) -> FailedItem:
-        if isinstance(error, LlamaCloudError):
-            # A copy, as one error may be the end of many files.
-            error = copy(error).with_context(file=file.label)
-        await self._report.finished(file.label, failed=True)
-        return FailedItem(file.label, error, getattr(error, "job", None), file.index)
+
+def _failed(batch: StartedBatch, file: BatchFile, error: Exception) -> FailedItem:
+    """The record of a file's failure."""
+    if isinstance(error, LlamaCloudError):
+        # A copy, as one error may be the end of many files.
+        error = copy(error).with_context(file=file.label)
+        if not is_final(error):
+            error.hint = (
+                f"The batch goes on, and its directory {batch.directory_id} was kept: "
+                f"resume([{batch.batch_id!r}]) collects it."
+            )
+    return FailedItem(file.label, error, getattr(error, "job", None), file.index)
 
 
 async def ended_batch(connection: Connection, batch_id: str, *, timeout: float | None) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from llama_cloud_ext.batch.collecting import BatchCollector, is_final
+from llama_cloud_ext.batch.collecting import BatchCollector, Deliver, is_final
 from llama_cloud_ext.batch.configurations import BatchConfiguration
 from llama_cloud_ext.batch.filling import BatchFiller
 from llama_cloud_ext.batch.handle import BatchFile, StartedBatch
@@ -21,10 +22,8 @@ from llama_cloud_ext.batch.noted import NotedBatch, NotedBatches
 from llama_cloud_ext.batch.product_work import ProductWork
 from llama_cloud_ext.batch.starting import BatchStarter, Upload, failed, looked_at, unique_id_of
 from llama_cloud_ext.errors import FailedItem, LlamaCloudError, NotFoundError
-from llama_cloud_ext.jobs.files_runner import credits_of
 from llama_cloud_ext.jobs.ledger import Hold, LeaseLostError, Ledger, Looks, entry_key, harmless
 from llama_cloud_ext.jobs.ledger_records import EntryRecords
-from llama_cloud_ext.progress import ProgressReport
 from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.inputs import Input
 from llama_cloud_ext.wire.models.batch import MOST_FILES, BatchProduct
@@ -46,8 +45,8 @@ class LedgeredBatches:
         group: What decides a result besides the content: service, project, product, configuration; hashed.
         starter: Gives what sends uploads and creates; asked only where something has to be sent.
         collector: Gives what collects a batch, for work whose results are kept.
-        report: Told of each file.
-        at_once: Files that are looked at, uploads, and results, under way at the same time.
+        deliver: Takes what became of each file, as soon as it is known.
+        at_once: Files that are looked at, uploads, and kept results, under way at the same time.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class LedgeredBatches:
         *,
         starter: Callable[[], Awaitable[BatchStarter]],
         collector: Callable[[ProductWork], BatchCollector],
-        report: ProgressReport,
+        deliver: Deliver,
         at_once: int,
     ) -> None:
         self._ledger = ledger
@@ -68,12 +67,12 @@ class LedgeredBatches:
         self._group = group
         self._starter = starter
         self._collector = collector
-        self._report = report
+        self._deliver = deliver
         self._at_once = at_once
         self._notes = NotedBatches(ledger.store, group, connection.settings.host)
         self._filling = asyncio.Lock()
         self._uploads: dict[str, list[Upload]] = {}
-        self._outcomes: dict[int, Any] = {}
+        self._settled: set[int] = set()
 
     @classmethod
     async def of(
@@ -103,8 +102,8 @@ class LedgeredBatches:
         )
         return cls(ledger, connection, work, group, **options)
 
-    async def run(self, inputs: Sequence[Input]) -> list[Any]:
-        """A result or a FailedItem for each input, in their order."""
+    async def run(self, inputs: Sequence[Input]) -> None:
+        """Deliver a result or a FailedItem for each input."""
         await concurrently(self._look_at, inputs, at_once=self._at_once)
         pending = set(self._uploads)
         while pending:
@@ -114,7 +113,6 @@ class LedgeredBatches:
             await self._worked_on(batches, pending)
             # What another process was collecting is kept by now; what has vanished from the service is begun anew.
             pending = {entry for entry in pending if not self._is_settled(entry)}
-        return [self._outcomes[item.index] for item in inputs]
 
     # Files
 
@@ -128,33 +126,32 @@ class LedgeredBatches:
         except LlamaCloudError as error:
             source = failed(item, error)
         if isinstance(source, FailedItem):
-            self._outcomes[item.index] = source
-            await self._report.finished(source.source, failed=True)
+            await self._settle(item.index, source.source, source)
             return
         entry = entry_key(group=self._group, content=content, suffix=PurePath(source.name).suffix.lower())
         self._uploads.setdefault(entry, []).append(Upload(item, source, unique_id_of(source)))
 
     async def _take_kept(self, entry: str) -> None:
-        records = self._records(entry)
-        response = await records.kept()
+        response = await self._records(entry).kept()
         if response is not None:
-            await self._settle(entry, response)
+            await self._settle_all(self._uploads[entry], response)
 
-    async def _settle(self, entry: str, response: dict[str, Any]) -> None:
-        """Make the results of all files of one content."""
-        for upload in self._uploads[entry]:
+    async def _settle_all(self, uploads: Iterable[Upload], response: dict[str, Any]) -> None:
+        """Make the results of files of one content."""
+        for upload in uploads:
             file = upload.file("")
             try:
                 outcome = await self._work.made(response, file)
             except LlamaCloudError as error:
                 outcome = failed(upload.item, error)
-            await self._report.finished(
-                file.label, failed=isinstance(outcome, FailedItem), credits_used=credits_of(outcome)
-            )
-            self._outcomes[file.index] = outcome
+            await self._settle(file.index, file.label, outcome)
+
+    async def _settle(self, index: int, label: str, outcome: Any) -> None:
+        self._settled.add(index)
+        await self._deliver(index, label, outcome)
 
     def _is_settled(self, entry: str) -> bool:
-        return self._uploads[entry][0].item.index in self._outcomes
+        return self._uploads[entry][0].item.index in self._settled
 
     def _records(self, entry: str) -> EntryRecords:
         source = self._uploads[entry][0].source
@@ -251,18 +248,25 @@ class LedgeredBatches:
             shared={index for index, entry in by_index.items() if len(self._uploads[entry]) > 1},
         )
         started = StartedBatch(str(batch.batch_id), str(batch.directory_id), self._work.product, files)
-        outcomes = await self._collector(kept).collect(started)
         over = set()
-        for file, outcome in zip(files, outcomes, strict=True):
-            entry = by_index[file.index]
+
+        async def deliver(index: int, label: str, outcome: Any) -> None:
+            entry = by_index[index]
             is_failed = isinstance(outcome, FailedItem)
-            if file.index in kept.kept or (is_failed and is_final(outcome.error)):
+            if index in kept.kept or (is_failed and is_final(outcome.error)):
                 over.add(entry)
             if is_failed and isinstance(outcome.error, NotFoundError) and not is_new:
-                continue  # what has vanished from the service is begun anew
-            self._outcomes[file.index] = outcome
-            for upload in self._uploads[entry][1:]:
-                await self._repeat(upload, outcome, kept.shared.get(file.index))
+                return  # what has vanished from the service is begun anew
+            await self._settle(index, label, outcome)
+            others = self._uploads[entry][1:]
+            response = kept.shared.pop(index, None)
+            if response is not None:
+                await self._settle_all(others, response)
+            else:
+                for upload in others:
+                    await self._settle(upload.item.index, upload.item.label, failed(upload.item, outcome.error))
+
+        await self._collector(kept).collect(started, deliver)
         await self._forget(batch, over)
 
     async def _forget(self, batch: NotedBatch, over: set[str]) -> None:
@@ -280,19 +284,9 @@ class LedgeredBatches:
         else:
             await self._notes.drop(batch)
 
-    async def _repeat(self, upload: Upload, outcome: Any, response: dict[str, Any] | None) -> None:
-        """Another file of the same content ends in the same way."""
-        if response is not None:
-            outcome = await self._work.made(response, upload.file(""))
-        else:
-            outcome = failed(upload.item, outcome.error)
-        await self._report.finished(upload.item.label, failed=isinstance(outcome, FailedItem))
-        self._outcomes[upload.item.index] = outcome
-
     async def _fail(self, entry: str, error: LlamaCloudError) -> None:
         for upload in self._uploads[entry]:
-            self._outcomes[upload.item.index] = failed(upload.item, error)
-            await self._report.finished(upload.item.label, failed=True)
+            await self._settle(upload.item.index, upload.item.label, failed(upload.item, error))
 
 
 class _KeptWork:
@@ -311,25 +305,29 @@ class _KeptWork:
     def __init__(self, work: ProductWork, records: Mapping[int, EntryRecords], *, shared: Collection[int]) -> None:
         self.product: BatchProduct = work.product
         self.title = work.title
+        self.gate = work.gate
         self.kept: set[int] = set()
         self.shared: dict[int, dict[str, Any]] = {}
         self._shared = shared
         self._work = work
         self._records = records
 
-    async def result(self, job_id: str, file: BatchFile) -> Any:
+    async def result(self, job_id: str, file: BatchFile, handing_on: AsyncExitStack) -> Any:
         """Wait for the job of a file, fetch its result and keep it."""
-        return await self.made(await self.response(job_id, file), file)
+        return await self.made(await self.response(job_id, file, handing_on), file)
 
-    async def response(self, job_id: str, file: BatchFile) -> dict[str, Any]:
+    async def response(self, job_id: str, file: BatchFile, handing_on: AsyncExitStack) -> dict[str, Any]:
         """What the service says of a job, or has said before."""
         records = self._records[file.index]
-        response = await records.kept()
+        async with AsyncExitStack() as reading:
+            await reading.enter_async_context(self.gate)
+            response = await records.kept()
+            if response is not None:
+                self.kept.add(file.index)
+                await handing_on.enter_async_context(reading.pop_all())
         if response is None:
-            response = await self._work.response(job_id, file)
+            response = await self._work.response(job_id, file, handing_on)
             await harmless(self._keep(records, job_id, response, file))
-        else:
-            self.kept.add(file.index)
         if file.index in self._shared:
             self.shared[file.index] = response
         return response

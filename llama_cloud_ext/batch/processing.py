@@ -357,7 +357,8 @@ class LlamaBatchProcessing(ServiceAccess):
                         reason=item.error_message or item.skip_reason,
                         file=item.name,
                     )
-                return await work.result(item.job_id, BatchFile(item.id, source, index))
+                async with contextlib.AsyncExitStack() as handing_on:
+                    return await work.result(item.job_id, BatchFile(item.id, source, index), handing_on)
             except LlamaCloudError as error:
                 return FailedItem(item.name, error.with_context(file=item.name), getattr(error, "job", None), index)
 

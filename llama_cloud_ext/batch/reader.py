@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,7 +32,7 @@ from llama_cloud_ext.parse.result import ParseResult
 from llama_cloud_ext.progress import ShowProgress
 from llama_cloud_ext.wire.file_listing import list_inputs
 from llama_cloud_ext.wire.inputs import ExtraInfo, FilesInput
-from llama_cloud_ext.wire.io_loop import in_thread, run, run_async
+from llama_cloud_ext.wire.io_loop import in_thread, iterate, iterate_async, run, run_async
 from llama_cloud_ext.wire.models.strict import invalid_options
 from llama_cloud_ext.wire.models.webhooks import WebhookConfiguration
 from llama_cloud_ext.wire.settings import ConnectionOptions, refuse_unpicklable
@@ -208,6 +209,111 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
         """The asynchronous twin of `parse`."""
         outcomes = await run_async(self._parse, files, extra_info, fs, self._all())
         return list(self._outcomes("parse_v2").take_all(outcomes, single=False))
+
+    # Streaming
+
+    def lazy_load_data(self, files: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> Iterator[Document]:
+        """Parse files into Documents, those of each file as soon as they are there, whatever its place in the list.
+
+        Memory holds a few results at a time, however many files there are.
+
+        Args:
+            files: As for `load_data`.
+            extra_info: As for `load_data`.
+            fs: As for `load_data`.
+
+        Yields:
+            Documents.
+
+        Raises:
+            LlamaCloudError: As `load_data`; failures are raised after the Documents of the others.
+        """
+        outcomes = self._outcomes("parse_v2", log=True)
+        for _, outcome in iterate(self._stream, files, extra_info, fs, None, None, self._wanted_of_documents()):
+            if outcomes.take(outcome) and isinstance(outcome, ParseResult):
+                yield from self._documents(outcome)
+        outcomes.end(single=False)
+
+    async def alazy_load_data(self, files: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> list[Document]:
+        """Parse files into Documents; as LlamaIndex has it, awaited for an iterable. To stream, use `astream`."""
+        return await self.aload_data(files, extra_info, fs)
+
+    def stream(
+        self,
+        files: FilesInput,
+        extra_info: ExtraInfo = None,
+        fs: Any = None,
+        *,
+        data_schema: Schema | None = None,
+        config: Config = None,
+    ) -> Iterator[Any]:
+        """Parse files, or extract from them, and hand back each result as soon as it is there.
+
+        Memory holds a few results at a time, however many files there are.
+
+        Args:
+            files: As for `load_data`.
+            extra_info: As for `load_data`.
+            fs: As for `load_data`.
+            data_schema: What to extract, as for `extract`; None to parse.
+            config: As for `extract`.
+
+        Yields:
+            ParseResults or ExtractResults; with `on_error="skip"` also FailedItems.
+
+        Raises:
+            LlamaCloudError: As `load_data`; failures are raised after the results of the others.
+
+        Example:
+            ```python
+            from llama_cloud_ext import LlamaBatchReader
+
+            for result in LlamaBatchReader(ledger="./.llama-ledger").stream("./data"):
+                print(result.source.name, len(result.pages))
+            ```
+        """
+        outcomes = self._outcomes(_product(data_schema))
+        for _, outcome in iterate(self._stream, files, extra_info, fs, data_schema, config, self._all()):
+            if outcomes.take(outcome):
+                yield outcome
+        outcomes.end(single=False)
+
+    async def astream(
+        self,
+        files: FilesInput,
+        extra_info: ExtraInfo = None,
+        fs: Any = None,
+        *,
+        data_schema: Schema | None = None,
+        config: Config = None,
+    ) -> AsyncIterator[Any]:
+        """The asynchronous twin of `stream`."""
+        pairs = self.aenumerate(files, extra_info, fs, data_schema=data_schema, config=config)
+        async with aclosing(pairs):
+            async for _, outcome in pairs:
+                yield outcome
+
+    async def aenumerate(
+        self,
+        files: FilesInput,
+        extra_info: ExtraInfo = None,
+        fs: Any = None,
+        *,
+        data_schema: Schema | None = None,
+        config: Config = None,
+    ) -> AsyncGenerator[tuple[int, Any], None]:
+        """As `astream`, with each result's place among the files.
+
+        Yields:
+            Pairs of a place, counted from 0, and what `stream` has for it.
+        """
+        outcomes = self._outcomes(_product(data_schema))
+        stream = iterate_async(self._stream, files, extra_info, fs, data_schema, config, self._all())
+        async with aclosing(stream):
+            async for index, outcome in stream:
+                if outcomes.take(outcome):
+                    yield index, outcome
+        outcomes.end(single=False)
 
     # Extraction
 
@@ -442,13 +548,30 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
         configuration, work = self._plan(None, None, wanted)
         return await self._runner().run(inputs, configuration, work)
 
+    async def _stream(
+        self,
+        files: FilesInput,
+        extra_info: ExtraInfo,
+        fs: Any,
+        data_schema: Schema | None,
+        config: Config,
+        wanted: Wanted,
+    ) -> AsyncGenerator[tuple[int, Any], None]:
+        inputs = await in_thread(list_inputs, files, extra_info, fs)
+        configuration, work = self._plan(data_schema, config, wanted)
+        async with aclosing(self._runner().stream(inputs, configuration, work)) as stream:
+            async for found in stream:
+                yield found
+
     async def _load(self, files: FilesInput, extra_info: ExtraInfo, fs: Any) -> tuple[list[Any], list[Document]]:
-        # A ledger keeps all of a result, for whoever asks for more next time.
-        wanted = Wanted(("markdown",)) if self.ledger is None else self._all()
-        outcomes = await self._parse(files, extra_info, fs, wanted)
+        outcomes = await self._parse(files, extra_info, fs, self._wanted_of_documents())
         results = [outcome for outcome in outcomes if isinstance(outcome, ParseResult)]
         documents = await in_thread(lambda: [document for result in results for document in self._documents(result)])
         return outcomes, documents
+
+    def _wanted_of_documents(self) -> Wanted:
+        # A ledger keeps all of a result, for whoever asks for more next time.
+        return Wanted(("markdown",)) if self.ledger is None else self._all()
 
     def _all(self) -> Wanted:
         # A ledger outlives what the service keeps.
@@ -510,6 +633,10 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
     def _outcomes(self, product: str, *, log: bool = False) -> Outcomes:
         event = extract_event if product == "extract_v2" else parse_event
         return Outcomes(self.on_error, self._state.failures, event, log=log)
+
+
+def _product(data_schema: Schema | None) -> str:
+    return "parse_v2" if data_schema is None else "extract_v2"
 
 
 def _ids_of(batches: Started) -> list[str]:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
 from typing import Any
 
-from llama_cloud_ext.batch.collecting import BatchCollector
+from llama_cloud_ext.batch.collecting import BatchCollector, Deliver
 from llama_cloud_ext.batch.configurations import BatchConfiguration
 from llama_cloud_ext.batch.handle import BatchHandle, StartedBatch
 from llama_cloud_ext.batch.ledgered import LedgeredBatches
 from llama_cloud_ext.batch.product_work import ProductWork
 from llama_cloud_ext.batch.starting import BatchStarter
 from llama_cloud_ext.errors import BadRequestError, ConflictError, FailedItem, UnprocessableError
+from llama_cloud_ext.jobs.files_runner import credits_of
 from llama_cloud_ext.jobs.ledger import Ledger
 from llama_cloud_ext.progress import ProgressReport, ShowProgress
 from llama_cloud_ext.wire import batches
 from llama_cloud_ext.wire.batch_jobs import BATCH_JOBS
+from llama_cloud_ext.wire.concurrency import concurrently
 from llama_cloud_ext.wire.inputs import Input
 from llama_cloud_ext.wire.models.batch import MOST_FILES
 from llama_cloud_ext.wire.settings import Settings
@@ -61,34 +65,37 @@ class BatchRunner:
 
     async def run(self, inputs: Sequence[Input], configuration: BatchConfiguration, work: ProductWork) -> list[Any]:
         """Do all of it: a result or a FailedItem for each input, in the order of the inputs."""
-        if self._ledger is not None:
-            return await self._run_ledgered(self._ledger, inputs, configuration, work)
-        starter = await self._starter(configuration, work)
-        report = self._report(len(inputs), work)
-        collector = self._collector(work, report)
-        outcomes: dict[int, Any] = {}
-        collected: dict[asyncio.Task[list[Any]], StartedBatch] = {}
-        try:
-            # One batch after the other is filled, while those before are waited for.
-            for portion in _portions(inputs):
-                batch, failures = await starter.start(portion)
-                for failure in failures:
-                    outcomes[failure.index] = failure
-                    await report.finished(failure.source, failed=True)
-                if batch is not None:
-                    collected[asyncio.create_task(collector.collect(batch))] = batch
-            for task, batch in collected.items():
-                for file, outcome in zip(batch.files, await task, strict=True):
-                    outcomes[file.index] = outcome
-        except asyncio.CancelledError:
-            left = [batch.batch_id for task, batch in collected.items() if not task.done()]
-            if left:
-                logger.warning("the batches go on, and can be collected with resume(%s)", left)
-            raise
-        finally:
-            await _ended(collected)
-            report.close()
+        async with aclosing(self.stream(inputs, configuration, work)) as stream:
+            outcomes = {index: outcome async for index, outcome in stream}
         return [outcomes[item.index] for item in inputs]
+
+    async def stream(
+        self, inputs: Sequence[Input], configuration: BatchConfiguration, work: ProductWork
+    ) -> AsyncGenerator[tuple[int, Any], None]:
+        """Do all of it: each result or FailedItem as soon as it is there, with the place of its input.
+
+        What nobody has taken yet is not more than the work lets be fetched at a time.
+        """
+        report = self._report(len(inputs), work)
+        ready: asyncio.Queue[tuple[int, Any] | None] = asyncio.Queue()
+        room = asyncio.Semaphore(1)
+
+        async def deliver(index: int, label: str, outcome: Any) -> None:
+            await _note(report, label, outcome)
+            await room.acquire()
+            ready.put_nowait((index, outcome))
+
+        run = self._run if self._ledger is None else partial(self._run_ledgered, self._ledger)
+        running = asyncio.create_task(run(inputs, configuration, work, deliver))
+        running.add_done_callback(lambda _: ready.put_nowait(None))
+        try:
+            while (delivered := await ready.get()) is not None:
+                room.release()
+                yield delivered
+            await running
+        finally:
+            await _ended([running])
+            report.close()
 
     async def submit(
         self, inputs: Sequence[Input], configuration: BatchConfiguration, work: ProductWork
@@ -107,12 +114,22 @@ class BatchRunner:
     async def collect(self, handle: BatchHandle, work: ProductWork) -> list[Any]:
         """Wait for batches: a result or a FailedItem for each of their files, in their order."""
         report = self._report(sum(len(batch.files) for batch in handle.batches), work)
-        collector = self._collector(work, report)
-        tasks = {asyncio.create_task(collector.collect(batch)): batch for batch in handle.batches}
+        collector = self._collector(work)
+
+        async def outcomes_of(batch: StartedBatch) -> list[Any]:
+            outcomes: dict[int, Any] = {}
+
+            async def deliver(index: int, label: str, outcome: Any) -> None:
+                outcomes[index] = outcome
+                await _note(report, label, outcome)
+
+            await collector.collect(batch, deliver)
+            return [outcomes[file.index] for file in batch.files]
+
         try:
-            return [outcome for task in tasks for outcome in await task]
+            collected = await concurrently(outcomes_of, handle.batches, at_once=max(1, len(handle.batches)))
+            return [outcome for outcomes in collected for outcome in outcomes]
         finally:
-            await _ended(tasks)
             report.close()
 
     async def statuses(self, batch_ids: Sequence[str]) -> dict[str, str]:
@@ -133,24 +150,49 @@ class BatchRunner:
         limiter = connection_for(self._settings).limiter
         return ProgressReport(self._show_progress, total, work.title, held_up=lambda: limiter.delay)
 
-    async def _run_ledgered(
-        self, ledger: Ledger, inputs: Sequence[Input], configuration: BatchConfiguration, work: ProductWork
-    ) -> list[Any]:
-        report = self._report(len(inputs), work)
+    async def _run(
+        self, inputs: Sequence[Input], configuration: BatchConfiguration, work: ProductWork, deliver: Deliver
+    ) -> None:
+        starter = await self._starter(configuration, work)
+        collector = self._collector(work)
+        collected: dict[asyncio.Task[None], StartedBatch] = {}
         try:
-            ledgered = await LedgeredBatches.of(
-                ledger,
-                connection_for(self._settings),
-                configuration,
-                work,
-                starter=lambda: self._starter(configuration, work),
-                collector=lambda kept: self._collector(kept, report),
-                report=report,
-                at_once=self._num_workers,
-            )
-            return await ledgered.run(inputs)
+            # One batch after the other is filled, while those before are waited for.
+            for portion in _portions(inputs):
+                batch, failures = await starter.start(portion)
+                if batch is not None:
+                    collected[asyncio.create_task(collector.collect(batch, deliver))] = batch
+                for failure in failures:
+                    await deliver(failure.index, failure.source, failure)
+            for task in collected:
+                await task
+        except asyncio.CancelledError:
+            left = [batch.batch_id for task, batch in collected.items() if not task.done()]
+            if left:
+                logger.warning("the batches go on, and can be collected with resume(%s)", left)
+            raise
         finally:
-            report.close()
+            await _ended(collected)
+
+    async def _run_ledgered(
+        self,
+        ledger: Ledger,
+        inputs: Sequence[Input],
+        configuration: BatchConfiguration,
+        work: ProductWork,
+        deliver: Deliver,
+    ) -> None:
+        ledgered = await LedgeredBatches.of(
+            ledger,
+            connection_for(self._settings),
+            configuration,
+            work,
+            starter=lambda: self._starter(configuration, work),
+            collector=self._collector,
+            deliver=deliver,
+            at_once=self._num_workers,
+        )
+        await ledgered.run(inputs)
 
     async def _starter(self, configuration: BatchConfiguration, work: ProductWork) -> BatchStarter:
         connection = connection_for(self._settings)
@@ -163,13 +205,17 @@ class BatchRunner:
             webhooks=self._webhooks,
         )
 
-    def _collector(self, work: ProductWork, report: ProgressReport) -> BatchCollector:
-        return BatchCollector(connection_for(self._settings), work, batch_timeout=self._job_timeout, report=report)
+    def _collector(self, work: ProductWork) -> BatchCollector:
+        return BatchCollector(connection_for(self._settings), work, batch_timeout=self._job_timeout)
 
 
 def _portions(inputs: Sequence[Input]) -> Iterator[Sequence[Input]]:
     for start in range(0, len(inputs), MOST_FILES):
         yield inputs[start : start + MOST_FILES]
+
+
+async def _note(report: ProgressReport, label: str, outcome: Any) -> None:
+    await report.finished(label, failed=isinstance(outcome, FailedItem), credits_used=credits_of(outcome))
 
 
 async def _ended(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -91,7 +91,7 @@ def extract(
                 inputs,
                 work,
                 sink,
-                _summary,
+                fields_found,
                 display=display_for(len(inputs), quiet=quiet, prints_results=out is None),
                 held_up=partial(run_async, held_up, extractor.settings()),
             )
@@ -143,6 +143,11 @@ def _record(file: str, result: ExtractResult[Any]) -> dict[str, Any]:
     return record
 
 
-def _summary(result: ExtractResult[Any]) -> str:
+def fields_found(result: ExtractResult[Any]) -> str:
+    """What the progress says of a result.
+
+    Args:
+        result: The result.
+    """
     found = sum(1 for field in result.fields.values() if field.value not in (None, [], {}))
     return f"{found} field(s)"

@@ -1,4 +1,4 @@
-"""Work on all files of a command line, several at once: results handed on as they come, failures counted and named."""
+"""What becomes of all files of a command line: results handed on as they come, failures counted and named."""
 
 from __future__ import annotations
 
@@ -32,11 +32,42 @@ async def work_on_all(
     display: Display,
     held_up: Callable[[], Awaitable[float]],
 ) -> int:
-    """Work on all inputs and hand each result on as soon as it is there.
+    """Work on all inputs, several at once, and hand each result on as soon as it is there.
 
     Args:
         inputs: The files.
         work: What is done with one; its failure is a FailedItem.
+        sink: As for `hand_on`.
+        summary: As for `hand_on`.
+        display: As for `hand_on`.
+        held_up: As for `hand_on`.
+
+    Returns:
+        The number of files that failed.
+    """
+
+    async def shown(given: Input) -> R | FailedItem:
+        display.started(given.label)
+        return await work(given)
+
+    outcomes = _outcomes(inputs, shown)
+    return await hand_on(inputs, outcomes, sink, summary, display=display, held_up=held_up)
+
+
+async def hand_on(
+    inputs: Sequence[Input],
+    outcomes: AsyncIterator[tuple[int, R | FailedItem]],
+    sink: Sink[R],
+    summary: Callable[[R], str],
+    *,
+    display: Display,
+    held_up: Callable[[], Awaitable[float]],
+) -> int:
+    """Hand each result on as soon as it is there, and name what failed.
+
+    Args:
+        inputs: The files.
+        outcomes: What became of each, with its place among the inputs.
         sink: Where results go.
         summary: What the progress on standard error says of a result.
         display: The progress.
@@ -51,14 +82,10 @@ async def work_on_all(
             await asyncio.sleep(_LOOK_EVERY)
             display.held_up(await held_up())
 
-    async def shown(given: Input) -> R | FailedItem:
-        display.started(given.label)
-        return await work(given)
-
     failed = 0
     watch = asyncio.create_task(watch_the_limit())
     try:
-        async for index, outcome in _outcomes(inputs, shown):
+        async for index, outcome in outcomes:
             label = inputs[index].label
             problem = outcome.error if isinstance(outcome, FailedItem) else _hand_over(outcome, index, sink)
             if problem is not None:

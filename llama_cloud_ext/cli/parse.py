@@ -89,10 +89,19 @@ def parse(
                 inputs,
                 work,
                 sink,
-                lambda result: f"{len(result.pages)} page(s)",
+                pages_found,
                 display=display_for(len(inputs), quiet=quiet, prints_results=out is None),
                 held_up=partial(run_async, held_up, parser.settings()),
             )
         )
     if failed:
         raise typer.Exit(1)
+
+
+def pages_found(result: ParseResult) -> str:
+    """What the progress says of a result.
+
+    Args:
+        result: The result.
+    """
+    return f"{len(result.pages)} page(s)"

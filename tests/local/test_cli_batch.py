@@ -56,7 +56,6 @@ def test_a_folder_becomes_files(folder: Path, tmp_path: Path) -> None:
     assert "Beautiful is better than ugly." in (tmp_path / "out/deep/table-and-pictures.pdf.md").read_text()
     assert "truncated.pdf" in err
     assert "1 of 3 files failed" in err
-    assert [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")] == []
 
 
 def test_results_are_printed_in_order(folder: Path) -> None:
@@ -78,30 +77,28 @@ def test_data_by_a_schema(folder: Path, data_dir: Path) -> None:
     assert _run("batch", invoice, "--schema", "schema.json", "--tier", "fast", "--local", "cloud")[0] == 2
 
 
-def test_batches_of_an_earlier_run_are_collected(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ensure what was started before the command ended is collected by the next one, and nothing is started twice."""
-    with monkeypatch.context() as broken:
-        broken.setattr(LlamaBatchReader, "resume", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert _run("batch", folder, "--out", "out", "--local", "cloud")[0] == 130
-    assert (tmp_path / "out" / ".llama-batches.json").exists()
+def test_what_an_earlier_run_did_is_taken_from_the_ledger(folder: Path, tmp_path: Path) -> None:
+    """Ensure the same command makes no batch for what is done; only what failed for good is tried anew."""
+    (folder / "truncated.pdf").unlink()
+    arguments = ("batch", folder, "--out", "out", "--local", "cloud")
+    code, out, _ = _run(*arguments)
+    assert (code, len(out.split()), _batches(tmp_path)) == (0, 2, 1)
+    assert _run(*arguments)[:2] == (0, out)
     assert _batches(tmp_path) == 1
-    code, out, _ = _run("batch", folder, "--out", "out", "--local", "cloud")
-    assert code == 1
-    assert len(out.split()) == 2
-    assert _batches(tmp_path) == 1
-    assert not (tmp_path / "out" / ".llama-batches.json").exists()
+    (folder / "new.md").write_text("# New")
+    code, out, _ = _run(*arguments)
+    assert (code, len(out.split()), _batches(tmp_path)) == (0, 3, 2)
+    assert {entry.state for entry in LedgerEntries(tmp_path / "out" / ".llama-ledger")} == {"done"}
 
 
-def test_batches_of_something_else_are_not_taken(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ensure a changed file or another tier is a new batch, and junk in the folder counts as nothing."""
-    with monkeypatch.context() as broken:
-        broken.setattr(LlamaBatchReader, "resume", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert _run("batch", folder, "--out", "out", "--local", "cloud")[0] == 130
+def test_another_tier_is_another_batch(folder: Path, tmp_path: Path) -> None:
+    """Ensure results are kept by what the files were parsed with, and not at all with --ledger none."""
+    assert _run("batch", folder, "--out", "out", "--local", "cloud")[0] == 1
     assert _run("batch", folder, "--out", "out", "--local", "cloud", "--tier", "fast")[0] == 1
     assert _batches(tmp_path) == 2
-    (tmp_path / "out" / ".llama-batches.json").write_text("{half")
-    assert _run("batch", folder, "--out", "out", "--local", "cloud")[0] == 1
+    assert _run("batch", folder, "--out", "bare", "--local", "cloud", "--ledger", "none")[0] == 1
     assert _batches(tmp_path) == 3
+    assert not (tmp_path / "bare" / ".llama-ledger").exists()
 
 
 def test_a_batch_of_elsewhere_is_collected_by_its_id(folder: Path, tmp_path: Path) -> None:
@@ -112,8 +109,9 @@ def test_a_batch_of_elsewhere_is_collected_by_its_id(folder: Path, tmp_path: Pat
     assert sorted(out.split()) == ["out/latex-lorem.pdf.md", "out/table-and-pictures.pdf.md"]
     assert "1 of 3 files failed" in err
     assert _batches(tmp_path) == 1
-    for wrong in (("batch",), ("batch", folder, "--resume", "bat-1"), ("batch", "--resume", "bat-1", "--tier", "fast")):
-        assert _run(*wrong, "--local", "cloud")[0] == 2
+    late = ("--resume", "bat-1")
+    for wrong in ((), (folder, *late), (*late, "--tier", "fast"), (*late, "--ledger", "kept")):
+        assert _run("batch", *wrong, "--local", "cloud")[0] == 2
     assert _run("batch", "--resume", "bat-1", "--local", "cloud")[0] == 1
 
 
@@ -148,7 +146,9 @@ def test_no_ledger_unless_wanted(folder: Path, tmp_path: Path) -> None:
     assert len(list(LedgerEntries(tmp_path / "kept"))) == 2
 
 
-@pytest.mark.parametrize(("command", "far_enough"), [("parse", ("*.md", 2)), ("batch", (".llama-batches.json", 1))])
+@pytest.mark.parametrize(
+    ("command", "far_enough"), [("parse", ("*.md", 2)), ("batch", (".llama-ledger/batches/*/job.json", 1))]
+)
 def test_a_killed_run_is_taken_up(
     folder: Path,
     tmp_path: Path,
