@@ -20,6 +20,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 from llama_cloud_ext.errors import ConfigurationError, RequestTimeoutError, TransportError
 from llama_cloud_ext.wire import io_loop
 from llama_cloud_ext.wire.settings import Settings
+from llama_cloud_ext.wire.surplus_data import drop_connections_with_surplus
 
 if TYPE_CHECKING:
     import httpx
@@ -214,7 +215,7 @@ def _build(settings: Settings) -> httpx.AsyncClient:
         return httpx.AsyncClient(headers=headers, transport=settings.transport)
     tls = _tls(settings.verify)
     try:
-        return httpx.AsyncClient(
+        client = httpx.AsyncClient(
             headers=headers,
             verify=tls,
             proxy=settings.proxy,
@@ -231,6 +232,8 @@ def _build(settings: Settings) -> httpx.AsyncClient:
             option="proxy",
             hint='Write "http://host:port" (also in HTTPS_PROXY); socks5:// needs pip install "httpx[socks]".',
         ) from (error if isinstance(error, ImportError) else None)
+    drop_connections_with_surplus(client)
+    return client
 
 
 def _tls(verify: Any) -> Any:
