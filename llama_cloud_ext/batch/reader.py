@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
@@ -234,7 +234,9 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
                 yield from self._documents(outcome)
         outcomes.end(single=False)
 
-    async def alazy_load_data(self, files: FilesInput, extra_info: ExtraInfo = None, fs: Any = None) -> list[Document]:
+    async def alazy_load_data(
+        self, files: FilesInput, extra_info: ExtraInfo = None, fs: Any = None
+    ) -> Iterable[Document]:
         """Parse files into Documents; as LlamaIndex has it, awaited for an iterable. To stream, use `astream`."""
         return await self.aload_data(files, extra_info, fs)
 
@@ -272,11 +274,8 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
                 print(result.source.name, len(result.pages))
             ```
         """
-        outcomes = self._outcomes(_product(data_schema))
-        for _, outcome in iterate(self._stream, files, extra_info, fs, data_schema, config, self._all()):
-            if outcomes.take(outcome):
-                yield outcome
-        outcomes.end(single=False)
+        for _, outcome in self.enumerate(files, extra_info, fs, data_schema=data_schema, config=config):
+            yield outcome
 
     async def astream(
         self,
@@ -288,10 +287,39 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
         config: Config = None,
     ) -> AsyncIterator[Any]:
         """The asynchronous twin of `stream`."""
-        pairs = self.aenumerate(files, extra_info, fs, data_schema=data_schema, config=config)
-        async with aclosing(pairs):
-            async for _, outcome in pairs:
+        async with aclosing(self._astream(files, extra_info, fs, data_schema, config)) as stream:
+            async for _, outcome in stream:
                 yield outcome
+
+    def enumerate(
+        self,
+        files: FilesInput,
+        extra_info: ExtraInfo = None,
+        fs: Any = None,
+        *,
+        data_schema: Schema | None = None,
+        config: Config = None,
+    ) -> Iterator[tuple[int, Any]]:
+        """As `stream`, with each result's place among the files, those of folders and patterns counted one by one.
+
+        Args:
+            files: As for `load_data`.
+            extra_info: As for `load_data`.
+            fs: As for `load_data`.
+            data_schema: As for `stream`.
+            config: As for `stream`.
+
+        Yields:
+            Pairs of a place, counted from 0, and what `stream` has for it.
+
+        Raises:
+            LlamaCloudError: As `stream`.
+        """
+        outcomes = self._outcomes(_product(data_schema))
+        for pair in iterate(self._stream, files, extra_info, fs, data_schema, config, self._all()):
+            if outcomes.take(pair[1]):
+                yield pair
+        outcomes.end(single=False)
 
     async def aenumerate(
         self,
@@ -301,18 +329,21 @@ class LlamaBatchReader(ConnectionOptions, BasePydanticReader):
         *,
         data_schema: Schema | None = None,
         config: Config = None,
-    ) -> AsyncGenerator[tuple[int, Any], None]:
-        """As `astream`, with each result's place among the files.
+    ) -> AsyncIterator[tuple[int, Any]]:
+        """The asynchronous twin of `enumerate`."""
+        async with aclosing(self._astream(files, extra_info, fs, data_schema, config)) as stream:
+            async for pair in stream:
+                yield pair
 
-        Yields:
-            Pairs of a place, counted from 0, and what `stream` has for it.
-        """
+    async def _astream(
+        self, files: FilesInput, extra_info: ExtraInfo, fs: Any, data_schema: Schema | None, config: Config
+    ) -> AsyncGenerator[tuple[int, Any], None]:
         outcomes = self._outcomes(_product(data_schema))
         stream = iterate_async(self._stream, files, extra_info, fs, data_schema, config, self._all())
         async with aclosing(stream):
-            async for index, outcome in stream:
-                if outcomes.take(outcome):
-                    yield index, outcome
+            async for pair in stream:
+                if outcomes.take(pair[1]):
+                    yield pair
         outcomes.end(single=False)
 
     # Extraction

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -139,17 +139,16 @@ def _named(outcome: Any) -> Input:
     return named(outcome.source if isinstance(outcome, FailedItem) else outcome.source.name)
 
 
-async def _pairs(outcomes: Sequence[Any]) -> AsyncGenerator[tuple[int, Any], None]:
+async def _pairs(outcomes: Sequence[Any]) -> AsyncIterator[tuple[int, Any]]:
     for pair in enumerate(outcomes):
         yield pair
 
 
-async def _but_the_end(outcomes: AsyncGenerator[tuple[int, Any], None]) -> AsyncIterator[tuple[int, Any]]:
+async def _but_the_end(outcomes: AsyncIterator[tuple[int, Any]]) -> AsyncIterator[tuple[int, Any]]:
     """All outcomes, without the error that follows where every file failed: each is named already."""
-    async with contextlib.aclosing(outcomes):
-        with contextlib.suppress(PartialFailureError):
-            async for pair in outcomes:
-                yield pair
+    with contextlib.suppress(PartialFailureError):
+        async for pair in outcomes:
+            yield pair
 
 
 def _inputs(files: Sequence[str], leave_out: Sequence[Path]) -> list[Input]:

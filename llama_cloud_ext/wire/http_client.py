@@ -25,7 +25,7 @@ from llama_cloud_ext.wire.surplus_data import drop_connections_with_surplus
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["HttpClient", "body_of", "without_query"]
+__all__ = ["HttpClient", "body_of", "leave_connection_of", "without_query"]
 
 logger = logging.getLogger(__name__)
 
@@ -202,6 +202,17 @@ async def body_of(response: httpx.Response, timeout: float) -> AsyncIterator[byt
             )
     if piece:
         yield bytes(piece)
+
+
+async def leave_connection_of(response: httpx.Response) -> None:
+    """Never use the connection again over which an answer came.
+
+    Args:
+        response: The answer, read.
+    """
+    stream = response.extensions.get("network_stream")
+    if stream is not None:
+        await stream.aclose()
 
 
 def _build(settings: Settings) -> httpx.AsyncClient:

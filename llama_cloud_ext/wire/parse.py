@@ -6,11 +6,14 @@ The service's own reference: https://developers.llamaindex.ai/reference/resource
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from llama_cloud_ext.wire.answers import carries, is_about
 from llama_cloud_ext.wire.job_lists import iterate_jobs
+from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.models.tolerant import as_mapping
 from llama_cloud_ext.wire.paging import path_with
 
@@ -41,7 +44,11 @@ async def create(
     Returns:
         The job's record.
     """
-    return _record(await connection.request("POST", _JOBS, json=body, recover=recover, permit=permit))
+    return _record(
+        await connection.request(
+            "POST", _JOBS, json=body, recover=recover, permit=permit, is_answer=partial(_is_made_by, body)
+        )
+    )
 
 
 async def upload(
@@ -68,13 +75,30 @@ async def upload(
     from llama_cloud_ext.wire.multipart import MultipartBody
 
     form = MultipartBody([("configuration", json.dumps(body))], "file", source)
-    return _record(await connection.request("POST", f"{_JOBS}/upload", body=form, recover=recover, permit=permit))
+    return _record(
+        await connection.request(
+            "POST",
+            f"{_JOBS}/upload",
+            body=form,
+            recover=recover,
+            permit=permit,
+            is_answer=partial(_is_made_by, body),
+        )
+    )
 
 
 def _record(answer: Any) -> dict[str, Any]:
     """The job's record. The service's types have it bare, its REST guide within `job`: both are read."""
     record = as_mapping(answer)
     return record if "id" in record else as_mapping(record.get("job")) or record
+
+
+def _is_made_by(body: Mapping[str, Any], answer: Any) -> bool:
+    """Whether an answer can be one to a create with this body."""
+    record = _record(answer)
+    metadata = as_mapping(record.get("user_metadata"))
+    tag = as_mapping(body.get("user_metadata")).get(RECOVERY_KEY)
+    return carries({**record, RECOVERY_KEY: metadata.get(RECOVERY_KEY)}, RECOVERY_KEY, tag)
 
 
 async def get(
@@ -92,7 +116,14 @@ async def get(
         `{"job": …}` and one entry for each part.
     """
     params = {"expand": list(expand), "image_filenames": ",".join(image_filenames) or None}
-    return as_mapping(await connection.request("GET", path_with(f"{_JOBS}/", job_id), params=params))
+    return as_mapping(
+        await connection.request(
+            "GET",
+            path_with(f"{_JOBS}/", job_id),
+            params=params,
+            is_answer=lambda answer: is_about(_record(answer), job_id),
+        )
+    )
 
 
 async def list_jobs(

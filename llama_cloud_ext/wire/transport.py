@@ -21,7 +21,7 @@ from llama_cloud_ext.errors import ConfigurationError, NotFoundError, TransportE
 from llama_cloud_ext.wire import io_loop
 from llama_cloud_ext.wire.attempts import persist
 from llama_cloud_ext.wire.downloads import Download, Downloader
-from llama_cloud_ext.wire.http_client import HttpClient, body_of, without_query
+from llama_cloud_ext.wire.http_client import HttpClient, body_of, leave_connection_of, without_query
 from llama_cloud_ext.wire.query import Params, query_pairs
 from llama_cloud_ext.wire.rate_limit import RateLimiter
 from llama_cloud_ext.wire.responses import error_from
@@ -29,6 +29,8 @@ from llama_cloud_ext.wire.retry import RetryPolicy, is_idempotent
 from llama_cloud_ext.wire.settings import Settings
 
 if TYPE_CHECKING:
+    import httpx
+
     from llama_cloud_ext.wire.multipart import MultipartBody
 
 __all__ = ["JSON", "Connection", "Download", "Pool", "Scope", "connection_for"]
@@ -83,6 +85,7 @@ class Connection:
         scoped: Scope = True,
         recover: Callable[[], Awaitable[JSON | None]] | None = None,
         permit: Callable[[], Awaitable[None]] | None = None,
+        is_answer: Callable[[JSON], bool] | None = None,
         idempotent: bool | None = None,
         timeout: float | None = None,
         budget: float | None = None,
@@ -99,6 +102,8 @@ class Connection:
             recover: For a create: looks up what an earlier send, whose answer was lost, may have created. Called before
                 the create is repeated; what it returns is the result, None means that nothing was created.
             permit: Asked right before each send, which may be minutes after the call: what it raises ends the request.
+            is_answer: Tells whether an answer is one to this request. Where a server, a proxy or a connection mixes up
+                answers, what came counts as none, and is never taken for another file's result.
             idempotent: Whether the request may be repeated although the service may have acted on it; None decides by
                 the method, the body and `recover`.
             timeout: Seconds for connecting and each wait; None for the settings'.
@@ -125,7 +130,9 @@ class Connection:
             # What may be repeated freely may also be cut short, so that the budget really ends it.
             limit = min(seconds, max(left, _LEAST_TIMEOUT)) if repeatable and attempt > 1 else seconds
             try:
-                answer = await self._send(method, url, headers=headers, content=content, timeout=limit)
+                answer = await self._send(
+                    method, url, headers=headers, content=content, timeout=limit, is_answer=is_answer
+                )
             except NotFoundError:
                 if method == "DELETE" and attempt > 1:
                     return None  # an earlier send, whose answer was lost, has deleted it
@@ -165,9 +172,8 @@ class Connection:
 
         async def send(attempt: int, left: float) -> Download:
             limit = min(self.settings.timeout, max(left, _LEAST_TIMEOUT)) if attempt > 1 else self.settings.timeout
-            data, content_type = await self._exchange(
-                "GET", url, headers={"Accept": "*/*"}, content=None, timeout=limit
-            )
+            data, response = await self._exchange("GET", url, headers={"Accept": "*/*"}, content=None, timeout=limit)
+            content_type = response.headers.get("content-type", "")
             if not data:
                 raise TransportError("the file is empty", request=f"GET {without_query(url)}", sent=True)
             if "html" in content_type:
@@ -213,14 +219,14 @@ class Connection:
         headers: dict[str, str],
         content: Any,
         timeout: float,
+        is_answer: Callable[[JSON], bool] | None,
     ) -> JSON:
-        data, content_type = await self._exchange(method, url, headers=headers, content=content, timeout=timeout)
+        data, response = await self._exchange(method, url, headers=headers, content=content, timeout=timeout)
         if not data.strip():
             return None
+        content_type = response.headers.get("content-type", "")
         try:
-            if len(data) <= _DECODED_ON_THE_LOOP:
-                return _decode(data)
-            return await io_loop.in_thread(_decode, data)
+            decoded = _decode(data) if len(data) <= _DECODED_ON_THE_LOOP else await io_loop.in_thread(_decode, data)
         except (ValueError, RecursionError) as error:
             is_page = "html" in content_type
             raise TransportError(
@@ -230,11 +236,20 @@ class Connection:
                 transient=not is_page,
                 hint=_WEB_PAGE if is_page else None,
             ) from error
+        if is_answer is not None and not is_answer(decoded):
+            await leave_connection_of(response)
+            raise TransportError(
+                "the answer belongs to another request",
+                request=f"{method} {without_query(url)}",
+                sent=True,
+                hint="Something between here and the service mixes answers up: check proxy= and base_url=.",
+            )
+        return decoded
 
     async def _exchange(
         self, method: str, url: str, *, headers: dict[str, str], content: Any, timeout: float
-    ) -> tuple[bytes, str]:
-        """Send once; the body of a successful answer, and its content type."""
+    ) -> tuple[bytes, httpx.Response]:
+        """Send once; the body of a successful answer, and the answer."""
         async with self.pool.client.answer(
             method, url, headers=headers, private_headers=self._private_headers, content=content, timeout=timeout
         ) as response:
@@ -248,7 +263,7 @@ class Connection:
                 url=without_query(url),
                 host=self.settings.host,
             )
-        return data, response.headers.get("content-type", "")
+        return data, response
 
     def _url(self, path: str, params: Params | None, *, scoped: Scope) -> str:
         pairs = query_pairs(params)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from llama_cloud_ext import LlamaParseReader, ParseResult, Progress
+from llama_cloud_ext import LlamaBatchReader, LlamaParseReader, ParseResult, Progress
 from tests.benchmarks.clients.measured import peak_memory
 from tests.benchmarks.simulated_cloud import SimulatedCloud
 
@@ -30,11 +31,15 @@ def paths(tmp_path: Path) -> list[str]:
     return [str(file) for file in files]
 
 
-def test_streams_hold_few_results(simulated_cloud: SimulatedCloud, paths: list[str]) -> None:
+@pytest.mark.parametrize(("kind", "ledger"), [(LlamaParseReader, None), (LlamaBatchReader, "ledger")])
+def test_streams_hold_few_results(
+    simulated_cloud: SimulatedCloud, paths: list[str], tmp_path: Path, kind: type[Any], ledger: str | None
+) -> None:
     """Ensure a stream of hundreds of long documents needs no more memory than one of a few dozen, and counts them."""
     simulated_cloud.reset(pages=PAGES)
     seen: list[Progress] = []
-    reader = LlamaParseReader(api_key="llx-figures", base_url=simulated_cloud.base_url, num_workers=AT_ONCE)
+    reader = kind(api_key="llx-figures", base_url=simulated_cloud.base_url, num_workers=AT_ONCE)
+    reader.ledger = None if ledger is None else tmp_path / ledger
     reader.show_progress = seen.append
 
     def stream(some: list[str]) -> int:

@@ -49,6 +49,8 @@ class Loopback:
     received: list[Received] = field(default_factory=list)
     port: int = 0
     connections: int = 0
+    again_after: float = 0.0
+    """Seconds after which each answer is sent once more; 0 for not at all."""
 
     @property
     def url(self) -> str:
@@ -77,6 +79,9 @@ class Loopback:
                     return
                 writer.write(answer)
                 await writer.drain()
+                if self.again_after:
+                    await asyncio.sleep(self.again_after)
+                    writer.write(answer)
                 if b"Connection: close" in answer:
                     return
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
@@ -86,9 +91,9 @@ class Loopback:
 
 
 @asynccontextmanager
-async def loopback(*replies: Reply) -> AsyncIterator[Loopback]:
+async def loopback(*replies: Reply, again_after: float = 0.0) -> AsyncIterator[Loopback]:
     """A server for the length of a test."""
-    served = Loopback(list(replies))
+    served = Loopback(list(replies), again_after=again_after)
     tasks: set[asyncio.Task[None]] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -64,6 +64,17 @@ def test_get(service: respx.Router) -> None:
     assert query(route.calls.last.request) == [("expand", "a"), ("expand", "b"), *SCOPE]
 
 
+def test_an_upload_that_gets_anothers_answer_is_looked_up(service: respx.Router) -> None:
+    """Ensure a job is never created on another file."""
+    service.post("/api/v1/beta/files").respond(json={**FILE, "id": "dfl-2", "external_file_id": "another"})
+
+    async def found() -> Any:
+        return FILE
+
+    source = resolve_source(b"text", extra_info={"file_name": "a.txt"})
+    assert call(files.upload, source, external_file_id="mine", recover=found) == FILE
+
+
 def test_list(service: respx.Router) -> None:
     """Ensure all filters travel, ids with repeated keys, over all pages."""
     route = service.get("/api/v1/beta/files").mock(

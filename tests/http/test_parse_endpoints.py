@@ -14,6 +14,7 @@ import respx
 
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.wire import io_loop, parse
+from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.settings import Settings
 from llama_cloud_ext.wire.sources import resolve_source
 from llama_cloud_ext.wire.transport import Connection
@@ -95,6 +96,26 @@ def test_a_lost_create_is_looked_up_before_it_is_repeated(service: respx.Router)
 
     assert call(parse.create, {"tier": "fast", "version": "latest"}, recover=recover) == JOB
     assert (len(asked), route.call_count) == (1, 1)
+
+
+@pytest.mark.parametrize("mixed_up", [{**JOB, "id": "pjb-2", "user_metadata": {RECOVERY_KEY: "b"}}, {"items": [JOB]}])
+def test_a_create_that_gets_anothers_answer_is_looked_up(service: respx.Router, mixed_up: Any) -> None:
+    """Ensure neither another file's job is taken, nor a second one created."""
+    route = service.post("/api/v2/parse").respond(json=mixed_up)
+
+    async def found() -> Any:
+        return JOB
+
+    assert call(parse.create, {"user_metadata": {RECOVERY_KEY: "a"}}, recover=found) == JOB
+    assert route.call_count == 1
+
+
+def test_another_jobs_record_is_not_taken(service: respx.Router) -> None:
+    """Ensure it is asked for again until the right one comes; an id that is only written in another way is right."""
+    answers = [{"job": {**JOB, "id": "pjb-2"}}, {"job": JOB}, {"job": {**JOB, "id": "PJB-1"}}]
+    service.get("/api/v2/parse/pjb-1").mock(side_effect=[httpx.Response(200, json=one) for one in answers])
+    assert call(parse.get, "pjb-1") == {"job": JOB}
+    assert call(parse.get, "pjb-1") == answers[2]
 
 
 def test_get_alone(service: respx.Router) -> None:

@@ -443,6 +443,38 @@ async def test_connections_are_kept(connect: Connect) -> None:
         assert {request.connection for request in server.received} == {1}
 
 
+@pytest.mark.parametrize("apart", [0.0, 0.02], ids=["in one piece", "a moment later"])
+async def test_an_answer_that_comes_twice_is_not_the_next_ones(connect: Connect, apart: float) -> None:
+    """Ensure each request gets its own answer, though the server says everything twice."""
+    twice = [reply(b'{"number": %d}' % number) for number in range(20)]
+    async with loopback(*(one * 2 if not apart else one for one in twice), again_after=apart) as server:
+        connection = connect(base_url=server.url)
+        for number in range(20):
+            assert await connection.request("GET", "/x") == {"number": number}
+            await asyncio.sleep(2 * apart)
+
+
+async def test_an_answer_about_answers_is_whole(connect: Connect) -> None:
+    """Ensure what looks like a second answer may stand in the first one's body."""
+    async with loopback(reply(b'{"text": "HTTP/1.1 200 OK"}'), reply(b'{"b": 2}')) as server:
+        connection = connect(base_url=server.url)
+        assert await connection.request("GET", "/x") == {"text": "HTTP/1.1 200 OK"}
+        assert await connection.request("GET", "/x") == {"b": 2}
+
+
+async def test_an_answer_to_another_request_counts_as_lost(connect: Connect) -> None:
+    """Ensure it is asked for again over another connection, and said after the budget."""
+    own = lambda answer: answer["id"] == "b"  # noqa: E731
+    async with loopback(reply(b'{"id": "a"}'), reply(b'{"id": "b"}')) as server:
+        connection = connect(base_url=server.url)
+        assert await connection.request("GET", "/x", is_answer=own) == {"id": "b"}
+        assert [one.connection for one in server.received] == [1, 2]
+    async with loopback(*[reply(b'{"id": "a"}')] * 100) as server:
+        with pytest.raises(TransportError, match="belongs to another request") as caught:
+            await connect(base_url=server.url).request("GET", "/x", is_answer=own)
+        assert caught.value.sent
+
+
 async def test_upload_is_read_again_for_each_send(connect: Connect) -> None:
     """Ensure a repeated upload starts from the first byte, with its exact length and not chunked."""
     body = MultipartBody([("purpose", "parse")], "file", resolve_source(b"%PDF-1.7" + b"x" * 700_000))
