@@ -30,6 +30,7 @@ class Scenario:
     Args:
         duration: Seconds that a job runs whose file name gives no number.
         pages: Pages in each result.
+        jobs_at_once: Jobs that run at the same time (0: any number); others are PENDING until their turn has come.
         latency: Seconds added to every answer.
         one_in_fails: One request in this many fails (0: none), in a way drawn from `fault_kinds`.
         fault_kinds: "429", "500", "502", "503" (refused before acting), "cut" (connection reset before acting),
@@ -50,6 +51,7 @@ class Scenario:
 
     duration: float = 0.5
     pages: int = 1
+    jobs_at_once: int = 0
     latency: float = 0.0
     one_in_fails: int = 0
     fault_kinds: tuple[str, ...] = ("429", "500", "503", "cut")
@@ -76,11 +78,12 @@ class Scenario:
 
 @dataclass
 class Job:
-    """One parse job; times are Unix seconds, `finished_at` is when it will be (or was) done."""
+    """One parse job; times are Unix seconds, those of its start and its end may be still to come."""
 
     id: str
     name: str
     created_at: float
+    started_at: float
     finished_at: float
     outcome: str
     tier: str
@@ -92,6 +95,8 @@ class Job:
         """The v2 status at `now`."""
         if self.cancelled_at is not None:
             return "CANCELLED"
+        if now < self.started_at:
+            return "PENDING"
         return self.outcome if now >= self.finished_at else "RUNNING"
 
     def unfinished(self, now: float) -> bool:
@@ -250,11 +255,16 @@ class SimulatedService:
         seconds = seconds_in_name(name)
         every = self.scenario.one_job_in_fails
         fails = name.startswith("fail") or (every and (sum(self.created.values()) + 1) % every == 0)
+        # With so many unfinished ones before it, it has to wait for all but the last few of them.
+        ends = sorted(other.finished_at for other in self.jobs.values() if other.unfinished(now))
+        at_once = self.scenario.jobs_at_once
+        started = ends[-at_once] if at_once and len(ends) >= at_once else now
         job = Job(
             id=f"pjb-{uuid.uuid4().hex}",
             name=name,
             created_at=now,
-            finished_at=now + (self.scenario.duration if seconds is None else seconds),
+            started_at=started,
+            finished_at=started + (self.scenario.duration if seconds is None else seconds),
             outcome="FAILED" if fails else "COMPLETED",
             tier=str(configuration.get("tier") or "agentic"),
             user_metadata=dict(configuration.get("user_metadata") or {}),
@@ -262,7 +272,7 @@ class SimulatedService:
         )
         self.jobs[job.id] = job
         self.created[name] += 1
-        self.max_unfinished = max(self.max_unfinished, sum(other.unfinished(now) for other in self.jobs.values()))
+        self.max_unfinished = max(self.max_unfinished, len(ends) + 1)
         return job
 
     def record(self, job: Job) -> JsonObject:

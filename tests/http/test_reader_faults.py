@@ -64,13 +64,31 @@ def test_one_request_in_five_failing_loses_no_file_and_repeats_no_job(
 def test_a_lost_create_answer_is_looked_up(
     simulated_cloud: SimulatedCloud, options: dict[str, Any], service: dict[str, Any]
 ) -> None:
-    """Ensure one create answer in five may get lost and no job is made twice, on every kind of deployment."""
+    """Ensure one create answer in five of 200 may get lost and no job is made twice, on every kind of deployment."""
     simulated_cloud.reset(one_create_in_lost=5, **service)
-    results = LlamaParseReader(**options).parse([PDF] * 64, extra_info=named(64))
+    results = LlamaParseReader(**options).parse([PDF] * 200, extra_info=named(200))
     stats = simulated_cloud.stats()
-    assert stats["creates_lost"] >= 8
-    assert len({result.job_id for result in results}) == 64
+    assert stats["creates_lost"] >= 35
+    assert len({result.job_id for result in results}) == 200
+    assert [result.source.name for result in results] == [info["file_name"] for info in named(200)]
+    assert (stats["jobs_created"], stats["jobs_created_again"]) == (200, 0)
+
+
+def test_more_workers_than_the_account_runs_jobs_only_queue(
+    simulated_cloud: SimulatedCloud, options: dict[str, Any]
+) -> None:
+    """Ensure 64 jobs at a time, of which the account runs 4, all arrive, about as soon as it can, and are made once."""
+    simulated_cloud.reset(jobs_at_once=4)
+    started = time.monotonic()
+    results = LlamaParseReader(**options, num_workers=64).parse([PDF] * 64, extra_info=named(64, 0.25))
+    took = time.monotonic() - started
+    stats = simulated_cloud.stats()
+    assert [result.source.name for result in results] == [info["file_name"] for info in named(64, 0.25)]
     assert (stats["jobs_created"], stats["jobs_created_again"]) == (64, 0)
+    assert stats["max_unfinished"] > 32
+    # A create and a result for each, and shared looks.
+    assert stats["requests"] < 2 * 64 + 40
+    assert took < 64 / 4 * 0.25 * 2
 
 
 def test_a_rate_limit_slows_down_and_loses_nothing(simulated_cloud: SimulatedCloud, options: dict[str, Any]) -> None:
