@@ -136,6 +136,9 @@ class LedgeredBatches:
         if response is not None:
             await self._settle_all(self._uploads[entry], response)
 
+    async def _is_kept(self, entry: str) -> bool:
+        return await self._records(entry).kept() is not None
+
     async def _settle_all(self, uploads: Iterable[Upload], response: dict[str, Any]) -> None:
         """Make the results of files of one content."""
         for upload in uploads:
@@ -171,9 +174,10 @@ class LedgeredBatches:
                     noted = [batch for batch in await self._notes.all() if batch.claimed & set(pending)]
                     claimed = {entry for batch in noted for entry in batch.claimed}
                     unclaimed = [entry for entry in self._uploads if entry in pending and entry not in claimed]
-                    # Another process may have kept their results, and forgotten the batch, since the last look.
-                    await concurrently(self._take_kept, unclaimed, at_once=self._at_once)
-                    new = self._new([entry for entry in unclaimed if not self._is_settled(entry)])
+                    # Another process may have kept their results, and forgotten the batch, since the last look. They
+                    # are handed on later, as nobody else can plan before those that are have been taken.
+                    are_kept = await concurrently(self._is_kept, unclaimed, at_once=self._at_once)
+                    new = self._new([entry for entry, kept in zip(unclaimed, are_kept, strict=True) if not kept])
                     for batch in new:
                         if not await lease.is_held():
                             break
@@ -216,6 +220,7 @@ class LedgeredBatches:
         """A batch with its id, here or in another process; None where there is nothing of it any more."""
         looks = Looks()
         batch: NotedBatch | None = noted
+        failures: dict[str, LlamaCloudError] = {}
         while batch is not None and batch.batch_id is None:
             # One batch after the other is filled, while those before are waited for.
             async with self._filling, self._ledger.leases.held(noted.place) as lease:
@@ -228,15 +233,15 @@ class LedgeredBatches:
                         for entry in sorted(entries)
                     }
                     try:
-                        filled, failures = await filler.fill(batch, Hold(lease, self._notes.write), uploads)
+                        batch, failures = await filler.fill(batch, Hold(lease, self._notes.write), uploads)
                     except LeaseLostError:
                         continue
-                    for entry, error in failures.items():
-                        await self._fail(entry, error)
-                    return filled
+                    break
             if batch is not None and batch.batch_id is None:
                 await looks.pause()
                 batch = await self._notes.read(noted.key)
+        for entry, error in failures.items():
+            await self._fail(entry, error)
         return batch
 
     async def _collect(self, batch: NotedBatch, entries: set[str], *, is_new: bool) -> None:
