@@ -69,7 +69,8 @@ def test_killed_again_and_again(
     assert json.loads(out.read_text()) == expected
     assert killed >= KILLS // 2
     if scenario:
-        assert stats["creates_lost"] >= FILES // 6
+        # Where a create meets another fault first, its answer is not counted as lost.
+        assert stats["creates_lost"] >= FILES // 12
 
 
 def until_done(out: Path, seed: int, start: Callable[[], BaseProcess]) -> int:
