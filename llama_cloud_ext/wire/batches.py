@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.wire.answers import get_by_id
 from llama_cloud_ext.wire.models.tolerant import as_mapping
 from llama_cloud_ext.wire.paging import iterate_pages, path_with
 
@@ -53,7 +52,7 @@ async def get(connection: Connection, batch_id: str, *, expand: Sequence[str] = 
         The batch's record. COMPLETED says that every file was mapped to a job, not how the jobs ended.
     """
     params = {"expand": list(expand)}
-    return await get_by_id(connection, _BATCHES, batch_id, params=params)
+    return as_mapping(await connection.request("GET", path_with(f"{_BATCHES}/", batch_id), params=params))
 
 
 def list_batches(

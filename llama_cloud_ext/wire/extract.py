@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.wire.answers import get_by_id
 from llama_cloud_ext.wire.job_lists import iterate_jobs
 from llama_cloud_ext.wire.models.tolerant import as_mapping
 from llama_cloud_ext.wire.paging import path_with
@@ -51,7 +50,7 @@ async def get(connection: Connection, job_id: str, *, expand: Sequence[str] = ()
         The job's record.
     """
     params = {"expand": list(expand)}
-    return await get_by_id(connection, _JOBS, job_id, params=params)
+    return as_mapping(await connection.request("GET", path_with(f"{_JOBS}/", job_id), params=params))
 
 
 async def list_jobs(

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.wire.answers import carries, get_by_id
+from llama_cloud_ext.wire.answers import carries
 from llama_cloud_ext.wire.job_lists import iterate_jobs
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.models.tolerant import as_mapping
@@ -116,7 +116,7 @@ async def get(
         `{"job": …}` and one entry for each part.
     """
     params = {"expand": list(expand), "image_filenames": ",".join(image_filenames) or None}
-    return await get_by_id(connection, _JOBS, job_id, params=params, record_of=_record)
+    return as_mapping(await connection.request("GET", path_with(f"{_JOBS}/", job_id), params=params))
 
 
 async def list_jobs(

@@ -110,14 +110,6 @@ def test_a_create_that_gets_anothers_answer_is_looked_up(service: respx.Router, 
     assert route.call_count == 1
 
 
-def test_another_jobs_record_is_not_taken(service: respx.Router) -> None:
-    """Ensure it is asked for again until the right one comes; an id that is only written in another way is right."""
-    answers = [{"job": {**JOB, "id": "pjb-2"}}, {"job": JOB}, {"job": {**JOB, "id": "PJB-1"}}]
-    service.get("/api/v2/parse/pjb-1").mock(side_effect=[httpx.Response(200, json=one) for one in answers])
-    assert call(parse.get, "pjb-1") == {"job": JOB}
-    assert call(parse.get, "pjb-1") == answers[2]
-
-
 def test_get_alone(service: respx.Router) -> None:
     """Ensure asking for a job alone sends no empty parameters."""
     route = service.get("/api/v2/parse/pjb-1").respond(json={"job": JOB})
