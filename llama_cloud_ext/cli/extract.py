@@ -13,7 +13,7 @@ import typer
 
 from llama_cloud_ext.cli.displays import display_for
 from llama_cloud_ext.cli.inputs import Input, expand
-from llama_cloud_ext.cli.many_files import work_on_all
+from llama_cloud_ext.cli.many_files import hand_on, worked_on
 from llama_cloud_ext.cli.outputs import FileWriter, Sink, StandardOutput
 from llama_cloud_ext.cli.service import LedgerLocation, LocalFolder, attribute, connection, exit_codes, ledger_of
 from llama_cloud_ext.errors import ConfigurationError, FailedItem
@@ -86,13 +86,14 @@ def extract(
 
         line = json_line(inputs)
         sink: Sink[ExtractResult[Any]] = StandardOutput(line) if out is None else FileWriter(out, inputs, ".json", line)
+        display = display_for(len(inputs), quiet=quiet, prints_results=out is None)
         failed = asyncio.run(
-            work_on_all(
+            hand_on(
                 inputs,
-                work,
+                worked_on(inputs, work, display),
                 sink,
                 fields_found,
-                display=display_for(len(inputs), quiet=quiet, prints_results=out is None),
+                display=display,
                 held_up=partial(run_async, held_up, extractor.settings()),
             )
         )

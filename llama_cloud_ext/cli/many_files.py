@@ -23,37 +23,6 @@ _AT_ONCE = 64
 _LOOK_EVERY = 1.0
 
 
-async def work_on_all(
-    inputs: Sequence[Input],
-    work: Callable[[Input], Awaitable[R | FailedItem]],
-    sink: Sink[R],
-    summary: Callable[[R], str],
-    *,
-    display: Display,
-    held_up: Callable[[], Awaitable[float]],
-) -> int:
-    """Work on all inputs, several at once, and hand each result on as soon as it is there.
-
-    Args:
-        inputs: The files.
-        work: What is done with one; its failure is a FailedItem.
-        sink: As for `hand_on`.
-        summary: As for `hand_on`.
-        display: As for `hand_on`.
-        held_up: As for `hand_on`.
-
-    Returns:
-        The number of files that failed.
-    """
-
-    async def shown(given: Input) -> R | FailedItem:
-        display.started(given.label)
-        return await work(given)
-
-    outcomes = _outcomes(inputs, shown)
-    return await hand_on(inputs, outcomes, sink, summary, display=display, held_up=held_up)
-
-
 async def hand_on(
     inputs: Sequence[Input],
     outcomes: AsyncIterator[tuple[int, R | FailedItem]],
@@ -115,16 +84,30 @@ def _hand_over(result: Any, index: int, sink: Sink[Any]) -> Exception | None:
     return None
 
 
-async def _outcomes(
-    inputs: Sequence[Input], work: Callable[[Input], Awaitable[R | FailedItem]]
+async def worked_on(
+    inputs: Sequence[Input], work: Callable[[Input], Awaitable[R | FailedItem]], display: Display
 ) -> AsyncIterator[tuple[int, R | FailedItem]]:
-    """Each outcome as soon as it is there, with the index of its input."""
+    """Work on all inputs, several at once.
+
+    Args:
+        inputs: The files.
+        work: What is done with one; its failure is a FailedItem.
+        display: Told when the work on one begins.
+
+    Yields:
+        Each outcome as soon as it is there, with the index of its input.
+    """
+
+    async def shown(given: Input) -> R | FailedItem:
+        display.started(given.label)
+        return await work(given)
+
     waiting = iter(range(len(inputs)))
     running: dict[asyncio.Task[R | FailedItem], int] = {}
     try:
         while True:
             while len(running) < _AT_ONCE and (index := next(waiting, None)) is not None:
-                running[asyncio.ensure_future(work(inputs[index]))] = index
+                running[asyncio.ensure_future(shown(inputs[index]))] = index
             if not running:
                 return
             finished, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

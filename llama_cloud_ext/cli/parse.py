@@ -11,7 +11,7 @@ import typer
 
 from llama_cloud_ext.cli.displays import display_for
 from llama_cloud_ext.cli.inputs import Input, expand
-from llama_cloud_ext.cli.many_files import work_on_all
+from llama_cloud_ext.cli.many_files import hand_on, worked_on
 from llama_cloud_ext.cli.outputs import Format, parse_sink
 from llama_cloud_ext.cli.service import LedgerLocation, LocalFolder, exit_codes, ledger_of, reader
 from llama_cloud_ext.errors import FailedItem
@@ -84,13 +84,14 @@ def parse(
             result: ParseResult | FailedItem = await by.aparse(given.file)
             return result
 
+        display = display_for(len(inputs), quiet=quiet, prints_results=out is None)
         failed = asyncio.run(
-            work_on_all(
+            hand_on(
                 inputs,
-                work,
+                worked_on(inputs, work, display),
                 sink,
                 pages_found,
-                display=display_for(len(inputs), quiet=quiet, prints_results=out is None),
+                display=display,
                 held_up=partial(run_async, held_up, parser.settings()),
             )
         )

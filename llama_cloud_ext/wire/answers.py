@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llama_cloud_ext.wire.models.tolerant import as_mapping
 
-
-def carries(record: Mapping[str, Any], name: str, sent: str | None) -> bool:
-    """Whether a record can be what a create has made: a field that only this create has is the same, or not shown.
+def may_be_of_create(record: Mapping[str, Any], *, sent: str | None, shown: object) -> bool:
+    """Whether a record can be what a create has made: what only this create has sent is the same in it, or not shown.
 
     Args:
         record: What the service answered.
-        name: The field.
-        sent: What the create sent in it; None where it sent nothing.
+        sent: What only this create has sent; None where there is no such thing.
+        shown: What the record has in its place.
 
     Example:
-        >>> carries({"id": "1", "tag": "a"}, "tag", "a"), carries({"id": "1"}, "tag", "a")
-        (True, True)
-        >>> carries({"id": "2", "tag": "b"}, "tag", "a"), carries({"items": []}, "tag", "a")
-        (False, False)
+        >>> job = {"id": "pjb-1"}
+        >>> [may_be_of_create(job, sent="a", shown=shown) for shown in ("a", None, "b")]
+        [True, True, False]
+        >>> may_be_of_create({"items": []}, sent="a", shown=None)
+        False
     """
     is_list = "id" not in record and isinstance(record.get("items"), list)
-    return not is_list and (sent is None or as_mapping(record).get(name) in (None, sent))
+    return not is_list and (sent is None or shown in (None, sent))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.wire.answers import carries
+from llama_cloud_ext.wire.answers import may_be_of_create
 from llama_cloud_ext.wire.models.tolerant import as_mapping
 from llama_cloud_ext.wire.paging import iterate_pages, path_with
 
@@ -47,15 +47,12 @@ async def upload(
     if external_file_id is not None:
         fields.append(("external_file_id", external_file_id))
     form = MultipartBody(fields, "file", source)
-    return as_mapping(
-        await connection.request(
-            "POST",
-            _FILES,
-            body=form,
-            recover=recover,
-            is_answer=lambda answer: carries(as_mapping(answer), "external_file_id", external_file_id),
-        )
-    )
+
+    def is_answer(answer: Any) -> bool:
+        record = as_mapping(answer)
+        return may_be_of_create(record, sent=external_file_id, shown=record.get("external_file_id"))
+
+    return as_mapping(await connection.request("POST", _FILES, body=form, recover=recover, is_answer=is_answer))
 
 
 async def get(connection: Connection, file_id: str, *, expand: Sequence[str] = ()) -> dict[str, Any]:

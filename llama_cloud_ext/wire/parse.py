@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from llama_cloud_ext.wire.answers import carries
+from llama_cloud_ext.wire.answers import may_be_of_create
 from llama_cloud_ext.wire.job_lists import iterate_jobs
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
 from llama_cloud_ext.wire.models.tolerant import as_mapping
@@ -44,10 +44,9 @@ async def create(
     Returns:
         The job's record.
     """
+    is_answer = partial(_may_be_of, body)
     return _record(
-        await connection.request(
-            "POST", _JOBS, json=body, recover=recover, permit=permit, is_answer=partial(_is_made_by, body)
-        )
+        await connection.request("POST", _JOBS, json=body, recover=recover, permit=permit, is_answer=is_answer)
     )
 
 
@@ -75,14 +74,10 @@ async def upload(
     from llama_cloud_ext.wire.multipart import MultipartBody
 
     form = MultipartBody([("configuration", json.dumps(body))], "file", source)
+    is_answer = partial(_may_be_of, body)
     return _record(
         await connection.request(
-            "POST",
-            f"{_JOBS}/upload",
-            body=form,
-            recover=recover,
-            permit=permit,
-            is_answer=partial(_is_made_by, body),
+            "POST", f"{_JOBS}/upload", body=form, recover=recover, permit=permit, is_answer=is_answer
         )
     )
 
@@ -93,12 +88,11 @@ def _record(answer: Any) -> dict[str, Any]:
     return record if "id" in record else as_mapping(record.get("job")) or record
 
 
-def _is_made_by(body: Mapping[str, Any], answer: Any) -> bool:
+def _may_be_of(body: Mapping[str, Any], answer: Any) -> bool:
     """Whether an answer can be one to a create with this body."""
     record = _record(answer)
-    metadata = as_mapping(record.get("user_metadata"))
-    tag = as_mapping(body.get("user_metadata")).get(RECOVERY_KEY)
-    return carries({**record, RECOVERY_KEY: metadata.get(RECOVERY_KEY)}, RECOVERY_KEY, tag)
+    sent, shown = (as_mapping(one.get("user_metadata")).get(RECOVERY_KEY) for one in (body, record))
+    return may_be_of_create(record, sent=sent, shown=shown)
 
 
 async def get(

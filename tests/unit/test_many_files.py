@@ -6,7 +6,7 @@ import asyncio
 from pathlib import PurePath
 
 from llama_cloud_ext.cli.inputs import Input
-from llama_cloud_ext.cli.many_files import work_on_all
+from llama_cloud_ext.cli.many_files import hand_on, worked_on
 from llama_cloud_ext.errors import FailedItem, SourceError
 
 _FILES = 5_000
@@ -68,7 +68,9 @@ def test_thousands_of_files_are_never_all_under_way() -> None:
         return FailedItem(given.label, SourceError("broken")) if given.label == "4" else given.label
 
     display, sink = _Counts(), _Taken()
-    failed = asyncio.run(work_on_all(inputs, work, sink, str, display=display, held_up=_no_wait))
+    failed = asyncio.run(
+        hand_on(inputs, worked_on(inputs, work, display), sink, str, display=display, held_up=_no_wait)
+    )
     assert failed == 2
     assert sorted(sink.skipped) == [4, 7]
     assert sink.results == {number: str(number) for number in range(_FILES) if number not in {4, 7}}
