@@ -12,6 +12,7 @@ import pytest
 import respx
 
 from llama_cloud_ext.wire import files, projects
+from llama_cloud_ext.wire.recovery import new_tag
 from llama_cloud_ext.wire.sources import resolve_source
 from tests.http.test_parse_endpoints import HOST, SCOPE, call, query
 
@@ -66,13 +67,13 @@ def test_get(service: respx.Router) -> None:
 
 def test_an_upload_that_gets_anothers_answer_is_looked_up(service: respx.Router) -> None:
     """Ensure a job is never created on another file."""
-    service.post("/api/v1/beta/files").respond(json={**FILE, "id": "dfl-2", "external_file_id": "another"})
+    service.post("/api/v1/beta/files").respond(json={**FILE, "id": "dfl-2", "external_file_id": new_tag()})
 
     async def found() -> Any:
         return FILE
 
     source = resolve_source(b"text", extra_info={"file_name": "a.txt"})
-    assert call(files.upload, source, external_file_id="mine", recover=found) == FILE
+    assert call(files.upload, source, external_file_id=new_tag(), recover=found) == FILE
 
 
 def test_list(service: respx.Router) -> None:

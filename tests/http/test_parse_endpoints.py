@@ -15,6 +15,7 @@ import respx
 from llama_cloud_ext.errors import ConfigurationError
 from llama_cloud_ext.wire import io_loop, parse
 from llama_cloud_ext.wire.models.parse_configuration import RECOVERY_KEY
+from llama_cloud_ext.wire.recovery import new_tag
 from llama_cloud_ext.wire.settings import Settings
 from llama_cloud_ext.wire.sources import resolve_source
 from llama_cloud_ext.wire.transport import Connection
@@ -98,7 +99,9 @@ def test_a_lost_create_is_looked_up_before_it_is_repeated(service: respx.Router)
     assert (len(asked), route.call_count) == (1, 1)
 
 
-@pytest.mark.parametrize("mixed_up", [{**JOB, "id": "pjb-2", "user_metadata": {RECOVERY_KEY: "b"}}, {"items": [JOB]}])
+@pytest.mark.parametrize(
+    "mixed_up", [{**JOB, "id": "pjb-2", "user_metadata": {RECOVERY_KEY: new_tag()}}, {"items": [JOB]}]
+)
 def test_a_create_that_gets_anothers_answer_is_looked_up(service: respx.Router, mixed_up: Any) -> None:
     """Ensure neither another file's job is taken, nor a second one created."""
     route = service.post("/api/v2/parse").respond(json=mixed_up)
@@ -106,7 +109,7 @@ def test_a_create_that_gets_anothers_answer_is_looked_up(service: respx.Router, 
     async def found() -> Any:
         return JOB
 
-    assert call(parse.create, {"user_metadata": {RECOVERY_KEY: "a"}}, recover=found) == JOB
+    assert call(parse.create, {"user_metadata": {RECOVERY_KEY: new_tag()}}, recover=found) == JOB
     assert route.call_count == 1
 
 
