@@ -201,7 +201,7 @@ def test_downloads_are_concurrent_and_bounded(cloud: respx.MockRouter) -> None:
         nonlocal busy, most
         busy += 1
         most = max(most, busy)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)  # longer than a busy machine takes to send sixteen
         busy -= 1
         return httpx.Response(200, content=PNG)
 
