@@ -118,7 +118,8 @@ class Downloader:
         async def fetch(_attempt: int, _left: float) -> int:
             size = 0
             async with self._open(url) as response:
-                file = await io_loop.in_thread(partial.open, "wb")
+                # Not in a thread, which would go on when the task is cancelled, and leave an empty file behind.
+                file = partial.open("wb")
                 try:
                     async for chunk in body_of(response, self._timeout):
                         size += await io_loop.in_thread(file.write, chunk)

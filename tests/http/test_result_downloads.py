@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pickle
+import threading
+import time
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -144,7 +146,31 @@ def test_one_failure_stops_the_call(cloud: respx.MockRouter, tmp_path: Path) -> 
     cloud.get(f"{FILES}/1").respond(501)
     with pytest.raises(DownloadError):
         make("a.png", "b.png").save_images(tmp_path)
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_slow_disk_leaves_nothing_behind(
+    cloud: respx.MockRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ensure a file that is being created while another download fails is gone as well."""
+    opened, open_at_once = threading.Event(), Path.open
+
+    def open_late(path: Path, *arguments: Any) -> Any:
+        opened.set()
+        time.sleep(0.3)
+        return open_at_once(path, *arguments)
+
+    async def refuse(_request: httpx.Request) -> httpx.Response:
+        await asyncio.to_thread(opened.wait, 5)
+        return httpx.Response(501)
+
+    cloud.get(f"{FILES}/0").respond(content=PNG)
+    cloud.get(f"{FILES}/1").mock(side_effect=refuse)
+    monkeypatch.setattr(Path, "open", open_late)
+    with pytest.raises(DownloadError):
+        make("a.png", "b.png").save_images(tmp_path)
+    time.sleep(0.5)
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_names_are_safe_and_suffixes_true(cloud: respx.MockRouter, tmp_path: Path) -> None:
