@@ -164,7 +164,7 @@ def test_a_killed_run_is_taken_up(
         text = (data_dir / "pdfminer-readme.md").read_text()
         (folder / f"{number}.md").write_text(f"{number}\n\n{text}")
     arguments = [command, str(folder), "--out", "out", "--quiet"]
-    address = f"local:{tmp_path / 'cloud'}?latency=0.2&max_concurrent_jobs=3"
+    address = f"local:{tmp_path / 'cloud'}?latency=0.8&max_concurrent_jobs=3"
     first = started_command(arguments, tmp_path, address)
     pattern, count = far_enough
     deadline = time.monotonic() + 60
