@@ -17,6 +17,8 @@ ASKED = 50
 ROUNDS = 5
 MOST_MILLISECONDS = 3
 """What a query may take beyond the server's own time."""
+MOST_OF_THE_BARE = 0.5
+"""The same as a part of the bare request's time, which a slow machine makes longer, too."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,12 @@ def test_waiting_for_many_documents_costs_few_requests(filled: Filled) -> None:
 def test_a_query_is_one_request_and_little_more(filled: Filled) -> None:
     """Ensure a query costs one request, and in the median at most 3 ms over the same request with nothing around it.
 
+    Where the machine is so slow that the bare request takes longer than 6 ms, half of that is allowed.
     Each query's fastest of five counts: this is about the client's own work, not about what else the machine does.
     """
     answer = filled.measured("index_queries", queries=sampled_queries(ASKED), rounds=ROUNDS)
     assert answer["requests"] == ASKED * ROUNDS
-    assert answer["over_ms"] <= MOST_MILLISECONDS, answer
+    assert answer["over_ms"] <= max(MOST_MILLISECONDS, MOST_OF_THE_BARE * answer["server_ms"]), answer
 
 
 @pytest.mark.timeout(300)
