@@ -279,9 +279,8 @@ class Assets:
         partial = directory / f".{uuid4().hex}.part"
         try:
             if url.startswith(DATA_URL):
-                await in_thread(partial.write_bytes, read_data_url(url).content)
-            else:
-                await self._connect().download_to(url, partial)
+                return await in_thread(_settle_content, partial, read_data_url(url).content, final)
+            await self._connect().download_to(url, partial)
             return await in_thread(_settle, partial, final)
         finally:
             await in_thread(partial.unlink, missing_ok=True)
@@ -295,3 +294,12 @@ def _settle(partial: Path, final: Callable[[bytes], Path]) -> Path:
     with partial.open("rb") as file:
         head = file.read(SNIFFED_BYTES)
     return partial.replace(final(head))
+
+
+def _settle_content(partial: Path, content: bytes, final: Callable[[bytes], Path]) -> Path:
+    """Write a file and settle it, in one thread: that goes on when the task is cancelled, and then clears up itself."""
+    try:
+        partial.write_bytes(content)
+        return _settle(partial, final)
+    finally:
+        partial.unlink(missing_ok=True)

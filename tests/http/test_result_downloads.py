@@ -19,6 +19,7 @@ from llama_index.core.schema import ImageNode
 
 from llama_cloud_ext.errors import DownloadError
 from llama_cloud_ext.parse.result import ParseResult
+from llama_cloud_ext.wire.downloads import Download, data_url
 from llama_cloud_ext.wire.settings import Settings
 from tests.unit.parse_samples import SOURCE, image, listed, response, text
 
@@ -155,10 +156,11 @@ def test_a_slow_disk_leaves_nothing_behind(
     """Ensure a file that is being created while another download fails is gone as well."""
     opened, open_at_once = threading.Event(), Path.open
 
-    def open_late(path: Path, *arguments: Any) -> Any:
-        opened.set()
-        time.sleep(0.3)
-        return open_at_once(path, *arguments)
+    def open_late(path: Path, *arguments: Any, **more: Any) -> Any:
+        if path.parent == tmp_path:
+            opened.set()
+            time.sleep(0.3)
+        return open_at_once(path, *arguments, **more)
 
     async def refuse(_request: httpx.Request) -> httpx.Response:
         await asyncio.to_thread(opened.wait, 5)
@@ -169,6 +171,32 @@ def test_a_slow_disk_leaves_nothing_behind(
     monkeypatch.setattr(Path, "open", open_late)
     with pytest.raises(DownloadError):
         make("a.png", "b.png").save_images(tmp_path)
+    time.sleep(0.5)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_slow_disk_leaves_nothing_of_a_kept_file_behind(
+    cloud: respx.MockRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ensure the same of an image that a result has kept inside it."""
+    begun, write_at_once = threading.Event(), Path.write_bytes
+
+    def write_late(path: Path, content: bytes) -> int:
+        begun.set()
+        time.sleep(0.3)
+        return write_at_once(path, content)
+
+    async def refuse(_request: httpx.Request) -> httpx.Response:
+        await asyncio.to_thread(begun.wait, 5)
+        return httpx.Response(501)
+
+    cloud.get(f"{FILES}/1").mock(side_effect=refuse)
+    images = listed("a.png", "b.png")
+    images["images"][0]["presigned_url"] = data_url(Download(PNG, "image/png"))
+    raw = response([[text("a")]], images_content_metadata=images)
+    monkeypatch.setattr(Path, "write_bytes", write_late)
+    with pytest.raises(DownloadError):
+        ParseResult(raw, source=SOURCE, settings=SETTINGS).save_images(tmp_path)
     time.sleep(0.5)
     assert not list(tmp_path.glob(".*"))
 
