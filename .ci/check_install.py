@@ -17,8 +17,8 @@ assert "llama_index" not in sys.modules, "import llama_cloud_ext imports LlamaIn
 
 from llama_index.core import Document, SimpleDirectoryReader  # noqa: E402  # after the check above
 
-from llama_cloud_ext import LlamaParseReader, ParseResult  # noqa: E402
-from llama_cloud_ext.jobs.source_identity import SourceIdentity  # noqa: E402
+from llama_cloud_ext import LlamaParseReader, ParseResult  # noqa: E402  # after the check above
+from llama_cloud_ext.jobs.source_identity import SourceIdentity  # noqa: E402  # after the check above
 
 CANNED = {
     "job": {"id": "pjb-1", "project_id": "p", "status": "COMPLETED", "tier": "agentic"},

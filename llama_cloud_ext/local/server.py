@@ -123,7 +123,7 @@ async def _serve(app: Any, listener: socket.socket, url: str, on_start: Callable
     class CuttableProtocol(H11Protocol):
         """Puts into each request's state what cuts its connection, for simulated faults."""
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it; asyncio takes any
             super().connection_made(transport)
 
             def cut(reset: bool) -> None:

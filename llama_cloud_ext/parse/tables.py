@@ -18,7 +18,7 @@ from llama_cloud_ext.parse.pages import ParsePage
 from llama_cloud_ext.wire.models.parse_items import Cell, TableItem
 
 if TYPE_CHECKING:
-    import pandas as pd  # type: ignore[import-untyped,unused-ignore]
+    import pandas as pd  # type: ignore[import-untyped,unused-ignore]  # typed only where its stubs are installed
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,7 @@ def remote_content(fs: Any, path: str, size: int, name: str) -> Remote | RemoteS
 
     Ranges where `cat_file` fetches just a range; the one that fsspec supplies opens the file anew for each.
     """
-    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
+    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # it has no types
 
     supplied = type(fs).cat_file is AbstractFileSystem.cat_file and not getattr(fs, "async_impl", False)
     if supplied or is_cache(fs) or not {"start", "end"} <= set(inspect.signature(fs.cat_file).parameters):
@@ -237,7 +237,7 @@ def remote_content(fs: Any, path: str, size: int, name: str) -> Remote | RemoteS
 
 def is_cache(fs: Any) -> bool:
     """Whether `fs` is one of fsspec's caches in front of another filesystem."""
-    from fsspec.implementations.cached import CachingFileSystem  # type: ignore[import-untyped]
+    from fsspec.implementations.cached import CachingFileSystem  # type: ignore[import-untyped]  # it has no types
 
     return isinstance(fs, CachingFileSystem)
 

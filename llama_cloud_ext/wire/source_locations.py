@@ -106,7 +106,7 @@ def _local_path(fs: Any, path: str, *, is_url: bool) -> str:
 
 
 def _filesystem_of(url: str) -> tuple[Any, str]:
-    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+    from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # it has no types
 
     try:
         fs, path = url_to_fs(url)

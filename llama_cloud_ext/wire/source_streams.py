@@ -47,10 +47,10 @@ def path_of_open_file(stream: Any) -> str | None:
 
 def has_fsspec_location(file: Any) -> bool:
     """An fsspec file that knows its filesystem and path, and whose bytes are the file's own."""
-    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
-    from fsspec.core import OpenFile  # type: ignore[import-untyped]
-    from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]
-    from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]
+    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # it has no types
+    from fsspec.core import OpenFile  # type: ignore[import-untyped]  # it has no types
+    from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]  # it has no types
+    from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]  # it has no types
 
     return (
         isinstance(file, (OpenFile, MemoryFile, AbstractBufferedFile))

@@ -43,7 +43,7 @@ class ChildServer:
     def ask(self, path: str, body: bytes | None = None) -> Any:
         """Request one of the server's paths: its JSON. With a body it is a POST."""
         request = urllib.request.Request(self.base_url + path, data=body)  # noqa: S310 - always loopback http
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - an address of ours
             return json.load(response)
 
     def close(self) -> None:

@@ -31,7 +31,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class CuttableProtocol(H11Protocol):
     """Hands each request its transport, so that a connection can be reset in the middle of one."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it; asyncio takes any
         """Remember the transport where requests see it."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}

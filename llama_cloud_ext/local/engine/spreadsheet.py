@@ -29,7 +29,7 @@ def tables_as_xlsx(pages: Iterable[EnginePage], *, guess_names: bool = True) -> 
     Returns:
         The file, or None where there is no table.
     """
-    import xlsxwriter  # type: ignore[import-untyped]
+    import xlsxwriter  # type: ignore[import-untyped]  # it has no types
 
     content = BytesIO()
     names: set[str] = set()
